@@ -1,0 +1,28 @@
+// Passes over one block. Each is a function; run_passes wraps each in a scope that can dump and verify.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string_view>
+
+#include "core/ir/text.h"
+
+namespace mimus::passes {
+
+struct Pass {
+  std::string_view name;
+  void (*run)(ir::Block&, const ir::TextContext&);
+};
+
+// In the order in which they run: constant folding, copy propagation, redundant slot reads, dead slot writes,
+// dead code.
+std::span<const Pass> pipeline();
+
+struct PassObserver {
+  bool verify = false;  // after every pass; a broken invariant aborts with the "before" text (our own bug)
+  std::function<void(std::string_view pass, const ir::Block&)> after;
+};
+
+void run_passes(ir::Block& block, const ir::TextContext& context, const PassObserver& observer = {});
+
+}  // namespace mimus::passes
