@@ -8,7 +8,7 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 set(CMAKE_LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib/mimus)
 
-add_compile_options(-Wall -Wextra -Wno-unused-parameter -fno-strict-aliasing -fvisibility=hidden)
+add_compile_options(-Wall -Wextra -Wno-unused-parameter -fno-strict-aliasing -Wno-invalid-offsetof -fvisibility=hidden)
 
 find_program(CCACHE ccache)
 if(CCACHE)

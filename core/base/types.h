@@ -1,4 +1,4 @@
-// Fixed-width integer names and the few bit helpers that every layer uses.
+// Fixed-width integer names (signed ones are sN: iN names IR types) and the few bit helpers that every layer uses.
 #pragma once
 
 #include <bit>
@@ -13,12 +13,12 @@ using u8 = std::uint8_t;
 using u16 = std::uint16_t;
 using u32 = std::uint32_t;
 using u64 = std::uint64_t;
-using i8 = std::int8_t;
-using i16 = std::int16_t;
-using i32 = std::int32_t;
-using i64 = std::int64_t;
+using s8 = std::int8_t;
+using s16 = std::int16_t;
+using s32 = std::int32_t;
+using s64 = std::int64_t;
 using u128 = unsigned __int128;
-using i128 = __int128;
+using s128 = __int128;
 
 using GuestPc = u64;   // guest virtual address of an instruction
 using GuestVa = u64;   // guest virtual address
@@ -35,8 +35,8 @@ constexpr u64 bits(u64 value, unsigned lsb, unsigned width) {
 constexpr bool bit(u64 value, unsigned index) { return (value >> index) & 1; }
 
 // The low `width` bits of `value`, sign-extended. width is 1..64.
-constexpr i64 sign_extend(u64 value, unsigned width) {
-  return static_cast<i64>(value << (64 - width)) >> (64 - width);
+constexpr s64 sign_extend(u64 value, unsigned width) {
+  return static_cast<s64>(value << (64 - width)) >> (64 - width);
 }
 
 constexpr u64 align_down(u64 value, u64 alignment) { return value & ~(alignment - 1); }

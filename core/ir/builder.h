@@ -83,11 +83,11 @@ class Builder {
   template <class To> To bitcast(Any a) { return To::from(emit(Op::bitcast, To::type, {a})); }
 
   // -- memory --
-  template <class V> V load(I64 address, MemAttr attr, i64 disp = 0) { return V::from(load(V::type, address, attr, disp)); }
-  Any load(Type type, I64 address, MemAttr attr, i64 disp = 0) {
+  template <class V> V load(I64 address, MemAttr attr, s64 disp = 0) { return V::from(load(V::type, address, attr, disp)); }
+  Any load(Type type, I64 address, MemAttr attr, s64 disp = 0) {
     return emit(Op::load, type, {address}, u64(disp), attr.pack());
   }
-  void store(I64 address, Any value, MemAttr attr, i64 disp = 0) {
+  void store(I64 address, Any value, MemAttr attr, s64 disp = 0) {
     emit(Op::store, kVoid, {address, value}, u64(disp), attr.pack());
   }
 

@@ -1,0 +1,85 @@
+// Engine: turns IR into something that runs. interp, baseline and llvm implement it.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/engine/helper.h"
+#include "core/ir/block.h"
+#include "core/state/cpu.h"
+#include "core/state/layout.h"
+
+namespace mimus {
+
+// What an engine has to know about the machine that its code will run in. Lives as long as the code.
+struct RuntimeLayout {
+  const StateLayout& state;
+  std::span<const HelperDesc> helpers;
+};
+
+// Proof that the code-cache lock is held; only accel/dbt makes one. Everything that changes published code asks for it.
+class CodeWriteToken {
+  friend class CodeCache;
+  CodeWriteToken() = default;
+
+ public:
+  CodeWriteToken(const CodeWriteToken&) = delete;
+};
+
+// A direct edge out of a piece of code, which accel/dbt may link to other code.
+struct CodeEdge {
+  u32 block = 0;  // index into Region::blocks
+  u32 exit = 0;   // index into that block's exits (kind jump or call)
+  bool linkable = false;  // false: the engine always goes through the jump cache or the run loop (e.g. another page)
+};
+
+// Maps host code back to the guest: the entry with the greatest host_offset <= the offset applies.
+struct PcMapEntry {
+  u32 host_offset;   // bytes from the code's start
+  GuestPc guest_pc;  // address of the guest instruction
+};
+
+// One prepared region. Immutable but for links.
+class Code {
+ public:
+  virtual ~Code() = default;
+
+  // Runs from the entry until generated code leaves; on return state.pc and state.leave are set (Leave).
+  virtual void run(CpuState& state) = 0;
+
+  // Address to which other host code of the same register contract may jump, or 0 (interp).
+  virtual u64 host_entry() const { return 0; }
+  virtual std::span<const CodeEdge> edges() const = 0;
+  virtual void link(const CodeWriteToken&, u32 edge, u64 host_target) {}
+  virtual void unlink(const CodeWriteToken&, u32 edge) {}
+  // Makes every later entry by host_entry() go to `host_target` (tier swap), or, with 0, back to the run loop at this
+  // code's guest PC (invalidation: also unlinks all edges, so that running code leaves at its next edge).
+  virtual void redirect(const CodeWriteToken&, u64 host_target) {}
+
+  // Host code range [start, start+size) and its PC map, empty for interp.
+  virtual std::span<const u8> host_bytes() const { return {}; }
+  virtual std::span<const PcMapEntry> pc_map() const { return {}; }
+  // Listing for --dump host.
+  virtual std::string dump() const = 0;
+};
+
+struct PrepareOptions {
+  u32 code_id = 0;             // what the code puts into state.left_code when it leaves by an edge
+  bool count_insns = false;    // add Exit::insns to state.insn_count at every way out
+  bool profile = false;        // count executions (tier-up): state.leave = dispatch when the counter passes the limit
+  u32 profile_limit = 0;
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  virtual std::string_view name() const = 0;
+  // Thread-safe. A failure (out of code space, compiler refusal) leaves nothing behind.
+  virtual Expected<std::unique_ptr<Code>> prepare(const ir::Region& region, const PrepareOptions& options) = 0;
+};
+
+}  // namespace mimus
