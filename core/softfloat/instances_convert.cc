@@ -1,0 +1,7 @@
+#include "core/softfloat/softfloat.h"
+
+namespace mimus::softfloat {
+
+MIMUS_SOFTFLOAT_CONVERSIONS(template, RiscV)
+
+}  // namespace mimus::softfloat
