@@ -43,7 +43,8 @@ void hart_init(void) {
   csr_try_set(CSR_MSTATEEN0, ~0ull);
   u64 menvcfg = csr_try_set(CSR_MENVCFG,
                             MENVCFG_STCE | MENVCFG_PBMTE | MENVCFG_ADUE | MENVCFG_CBZE | MENVCFG_CBCFE | MENVCFG_CBIE);
-  this_hart()->has_sstc = (menvcfg & MENVCFG_STCE) != 0;
+  // Some harts keep STCE without having stimecmp, so the register is asked too; all ones means "never".
+  this_hart()->has_sstc = (menvcfg & MENVCFG_STCE) != 0 && csr_try_set(CSR_STIMECMP, ~0ull) == ~0ull;
   timer_init();
 }
 

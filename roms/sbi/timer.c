@@ -3,10 +3,7 @@
 #include "board.h"
 #include "csr.h"
 
-void timer_init(void) {
-  write64(CLINT_MTIMECMP(this_hart_id()), ~0ull);
-  if (this_hart()->has_sstc) csr_write(CSR_STIMECMP, ~0ull);
-}
+void timer_init(void) { write64(CLINT_MTIMECMP(this_hart_id()), ~0ull); }
 
 void timer_expired(void) {
   csr_clear("mie", MIP_MTIP);
