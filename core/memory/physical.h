@@ -36,7 +36,7 @@ struct MemoryRange {
   bool contains(GuestPa pa, u64 bytes) const { return pa >= base && pa - base < size && bytes <= size - (pa - base); }
 };
 
-// Told when RAM that holds code is about to be written by the slow path or by DMA.
+// Told when RAM that holds code has been written by the slow path or by DMA.
 class CodeWatcher {
  public:
   virtual ~CodeWatcher() = default;
@@ -60,8 +60,8 @@ class PhysicalMemory {
   // Host address of RAM or ROM [pa, pa+bytes) if it lies within one range, else null.
   u8* host(GuestPa pa, u64 bytes) const;
 
-  // Copies to and from RAM/ROM; false if any byte is not memory. write() is DMA: it marks pages dirty and tells the
-  // code watcher before the bytes change.
+  // Copies to and from RAM/ROM; false if any byte is not memory. write() is DMA and includes
+  // note_written(); writes to ROM fail.
   bool read(GuestPa pa, std::span<u8> out) const;
   bool write(GuestPa pa, std::span<const u8> data);
 
@@ -70,8 +70,10 @@ class PhysicalMemory {
   // Compare-and-swap of an entry; false if not RAM; `expected` is updated when the swap failed.
   bool update_entry(GuestPa pa, unsigned bytes, u64& expected, u64 desired, bool& swapped);
 
-  // Must be called before RAM at [pa, pa+bytes) is written other than by write(): marks dirty, tells the watcher.
-  void before_write(const MemoryRange& range, GuestPa pa, u64 bytes);
+  // Must be called AFTER RAM at [pa, pa+bytes) was written other than by write() (zero-copy DMA, a CPU's slow path):
+  // marks the pages dirty and tells the code watcher. After, not before: the translator marks a page, then reads it, so
+  // a writer that stores first and looks at the mark second can't slip between.
+  void note_written(const MemoryRange& range, GuestPa pa, u64 bytes);
   void set_code_watcher(CodeWatcher* watcher) { watcher_ = watcher; }
 
   // The machine lock: devices run under it (order: machine -> device -> irq -> code cache).
