@@ -126,7 +126,7 @@ constexpr Root<u64> integer_sqrt(u32 n) {
 // `upper` is the root of the upper half; `middle` and `lower` are the two quarters of `quarter` bits below it.
 template <class Wide>
 constexpr Root<Wide> extend_root(Root<u64> upper, u64 middle, u64 lower, unsigned quarter) {
-  using Signed = std::conditional_t<sizeof(Wide) == 16, i128, i64>;
+  using Signed = std::conditional_t<sizeof(Wide) == 16, s128, s64>;
   const Wide dividend = (Wide{upper.rest} << quarter) + middle;
   const Wide divisor = Wide{upper.root} << 1;
   const Wide digits = dividend / divisor;

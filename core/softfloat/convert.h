@@ -59,7 +59,7 @@ Int to_int(typename F::Bits bits, Env& env, int scale = 0) {
   if (a.is_zero()) return 0;
   if (a.is_finite() && a.exp + scale < 64) {
     const Rounded rounded = round_magnitude(a, scale, env.rm);
-    const u128 limit = a.sign ? u128{0} - static_cast<u128>(i128{std::numeric_limits<Int>::min()})
+    const u128 limit = a.sign ? u128{0} - static_cast<u128>(s128{std::numeric_limits<Int>::min()})
                               : static_cast<u128>(std::numeric_limits<Int>::max());
     if (rounded.kept <= limit) {
       if (rounded.inexact) env.raise(kInexact);
@@ -71,9 +71,9 @@ Int to_int(typename F::Bits bits, Env& env, int scale = 0) {
 }
 
 // Truncates to an integer modulo 2^32: RISC-V FCVTMOD.W.D, Arm FJCVTZS. NaN and infinity give 0. Values that do not
-// fit an i32 raise kInvalid, others kInexact if truncation changed them.
+// fit an s32 raise kInvalid, others kInexact if truncation changed them.
 template <class F, class P>
-i32 to_i32_modular(typename F::Bits bits, Env& env) {
+s32 to_i32_modular(typename F::Bits bits, Env& env) {
   const Parts a = read<F, P>(bits, env);
   if (a.is_zero()) return 0;
   if (!a.is_finite()) {
@@ -91,7 +91,7 @@ i32 to_i32_modular(typename F::Bits bits, Env& env) {
     env.raise(kInexact);
   }
   const u32 low = static_cast<u32>(rounded.kept);
-  return static_cast<i32>(a.sign ? 0 - low : low);
+  return static_cast<s32>(a.sign ? 0 - low : low);
 }
 
 // value * 2^-scale in F (scale is 0 except for fixed-point operands), rounded by env.rm. Zero is +0.
@@ -99,7 +99,7 @@ template <class F, class P, class Int>
 typename F::Bits from_int(Int value, Env& env, int scale = 0) {
   if (value == 0) return F::zero(false);
   const bool sign = value < 0;
-  const u128 magnitude = sign ? u128{0} - static_cast<u128>(i128{value}) : static_cast<u128>(value);
+  const u128 magnitude = sign ? u128{0} - static_cast<u128>(s128{value}) : static_cast<u128>(value);
   return round_pack<F, P>(normalised(sign, 127 - scale, magnitude), env);
 }
 

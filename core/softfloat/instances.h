@@ -21,14 +21,14 @@
   X F::Bits minimum<F, P>(F::Bits, F::Bits, Env&); \
   X F::Bits maximum<F, P>(F::Bits, F::Bits, Env&); \
   X F::Bits round_to_int<F, P>(F::Bits, bool, Env&); \
-  X i32 to_int<i32, F, P>(F::Bits, Env&, int); \
+  X s32 to_int<s32, F, P>(F::Bits, Env&, int); \
   X u32 to_int<u32, F, P>(F::Bits, Env&, int); \
-  X i64 to_int<i64, F, P>(F::Bits, Env&, int); \
+  X s64 to_int<s64, F, P>(F::Bits, Env&, int); \
   X u64 to_int<u64, F, P>(F::Bits, Env&, int); \
-  X i32 to_i32_modular<F, P>(F::Bits, Env&); \
-  X F::Bits from_int<F, P, i32>(i32, Env&, int); \
+  X s32 to_i32_modular<F, P>(F::Bits, Env&); \
+  X F::Bits from_int<F, P, s32>(s32, Env&, int); \
   X F::Bits from_int<F, P, u32>(u32, Env&, int); \
-  X F::Bits from_int<F, P, i64>(i64, Env&, int); \
+  X F::Bits from_int<F, P, s64>(s64, Env&, int); \
   X F::Bits from_int<F, P, u64>(u64, Env&, int);
 
 #define MIMUS_SOFTFLOAT_CONVERSIONS(X, P) \

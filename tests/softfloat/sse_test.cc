@@ -99,8 +99,8 @@ TYPED_TEST(Sse, RoundToInt) {
 }
 
 TYPED_TEST(Sse, ToInt) {
-  check_unary<TypeParam>("to_i32", UNARY((to_int<i32, TypeParam, X86>(a, env))), HOST_UNARY_OP(to_i32));
-  check_unary<TypeParam>("to_i64", UNARY((to_int<i64, TypeParam, X86>(a, env))), HOST_UNARY_OP(to_i64));
+  check_unary<TypeParam>("to_i32", UNARY((to_int<s32, TypeParam, X86>(a, env))), HOST_UNARY_OP(to_i32));
+  check_unary<TypeParam>("to_i64", UNARY((to_int<s64, TypeParam, X86>(a, env))), HOST_UNARY_OP(to_i64));
 }
 
 TYPED_TEST(Sse, Compare) {
@@ -167,8 +167,8 @@ TEST(SseConvert, BetweenF32AndF64) {
 
 TEST(SseConvert, FromInt) {
   Checker checker("from_int");
-  const auto check = [&](i64 value, const Env& env) {
-    const i32 narrow = static_cast<i32>(value);
+  const auto check = [&](s64 value, const Env& env) {
+    const s32 narrow = static_cast<s32>(value);
     Env want_env[4] = {env, env, env, env};
     Env have_env[4] = {env, env, env, env};
     const u64 want[] = {host::f32_from_int(narrow, want_env[0]), host::f32_from_int(value, want_env[1]),
@@ -183,12 +183,12 @@ TEST(SseConvert, FromInt) {
   Random random(5);
   for (Rounding rm : host::kModes) {
     for (unsigned shift = 0; shift < 64; ++shift) {
-      for (i64 offset : {-1, 0, 1}) {
-        check(static_cast<i64>((u64{1} << shift) + static_cast<u64>(offset)), Env{rm});
-        check(static_cast<i64>(~u64{0} << shift) + offset, Env{rm});
+      for (s64 offset : {-1, 0, 1}) {
+        check(static_cast<s64>((u64{1} << shift) + static_cast<u64>(offset)), Env{rm});
+        check(static_cast<s64>(~u64{0} << shift) + offset, Env{rm});
       }
     }
-    for (unsigned i = 0; i < kRandomCases; ++i) check(static_cast<i64>(random.next()) >> random.below(64), Env{rm});
+    for (unsigned i = 0; i < kRandomCases; ++i) check(static_cast<s64>(random.next()) >> random.below(64), Env{rm});
   }
 }
 
