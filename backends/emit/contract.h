@@ -7,7 +7,8 @@
 //                         the guest slots with SlotDesc::pin = 1..8, in this order; always current
 //   rax rcx rdx rbx rbp r10, xmm0-xmm15
 //                         scratch; hold nothing at a block boundary
-//   rsp                   16-byte aligned at block entry, below it at least kFrameBytes of scratch owned by the entry thunk
+//   rsp                   8 modulo 16 at block entry, as at the entry of a C function (LLVM lays out its frames on that
+//                         premise), below it at least kFrameBytes of scratch owned by the entry thunk
 //   MXCSR                 the guest's rounding mode and sticky flags
 //
 // C functions clobber rdi rsi r8 r9 r11 among the pinned ones: calls go through thunks that save and reload pins.
