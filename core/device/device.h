@@ -21,6 +21,8 @@ class Device {
   virtual void write(RegionId region, u64 offset, unsigned width, u64 value) = 0;
   virtual void reset(ResetKind kind) = 0;
   virtual void visit_state(StateVisitor& visitor) = 0;
+  // Called once every component and the RAM have been loaded: raise lines again, submit again what was in flight.
+  virtual void after_load() {}
   virtual bool needs_machine_lock() const { return true; }
 };
 

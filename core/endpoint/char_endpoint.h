@@ -18,6 +18,7 @@ class CharEndpoint {
   struct Handlers {
     std::function<size_t()> room;
     std::function<void(std::span<const u8>)> on_input;
+    std::function<void()> on_writable = {};  // write() takes bytes again; event thread, machine lock held; may be empty
   };
   virtual void attach(Handlers handlers) = 0;
   virtual void resume() = 0;  // the device has room again
