@@ -1,7 +1,9 @@
 // Engine: turns IR into something that runs. interp, baseline and llvm implement it.
 #pragma once
 
+#include <cassert>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,12 +23,10 @@ struct RuntimeLayout {
   std::span<const HelperDesc> helpers;
 };
 
-// Proof that the code-cache lock is held; only accel/dbt makes one. Everything that changes published code asks for it.
+// Proof that the code-cache lock is held. Everything that changes published code asks for it.
 class CodeWriteToken {
-  friend class CodeCache;
-  CodeWriteToken() = default;
-
  public:
+  explicit CodeWriteToken(const std::unique_lock<std::mutex>& held) { assert(held.owns_lock()); }
   CodeWriteToken(const CodeWriteToken&) = delete;
 };
 
@@ -54,15 +54,17 @@ class Code {
   // Address to which other host code of the same register contract may jump, or 0 (interp).
   virtual u64 host_entry() const { return 0; }
   virtual std::span<const CodeEdge> edges() const = 0;
-  virtual void link(const CodeWriteToken&, u32 edge, u64 host_target) {}
-  virtual void unlink(const CodeWriteToken&, u32 edge) {}
+  virtual void link(const CodeWriteToken&, u32 /*edge*/, u64 /*host_target*/) {}
+  virtual void unlink(const CodeWriteToken&, u32 /*edge*/) {}
   // Makes every later entry by host_entry() go to `host_target` (tier swap), or, with 0, back to the run loop at this
   // code's guest PC (invalidation: also unlinks all edges, so that running code leaves at its next edge).
-  virtual void redirect(const CodeWriteToken&, u64 host_target) {}
+  virtual void redirect(const CodeWriteToken&, u64 /*host_target*/) {}
 
   // Host code range [start, start+size) and its PC map, empty for interp.
   virtual std::span<const u8> host_bytes() const { return {}; }
   virtual std::span<const PcMapEntry> pc_map() const { return {}; }
+  // With PrepareOptions::profile: true once the entry was reached profile_limit times.
+  virtual bool hot() const { return false; }
   // Listing for --dump host.
   virtual std::string dump() const = 0;
 };
@@ -70,7 +72,7 @@ class Code {
 struct PrepareOptions {
   u32 code_id = 0;             // what the code puts into state.left_code when it leaves by an edge
   bool count_insns = false;    // add Exit::insns to state.insn_count at every way out
-  bool profile = false;        // count executions (tier-up): state.leave = dispatch when the counter passes the limit
+  bool profile = false;        // count entries (tier-up): leaves by Leave::dispatch at the entry, once, when profile_limit is reached
   u32 profile_limit = 0;
 };
 

@@ -1,0 +1,218 @@
+#include "accel/dbt/code_cache.h"
+
+#include <algorithm>
+
+namespace mimus::dbt {
+
+u32 hash_code(std::span<const u8> bytes) {  // FNV-1a; only ever compared with itself within one run
+  u32 hash = 2166136261u;
+  for (u8 byte : bytes) hash = (hash ^ byte) * 16777619u;
+  return hash;
+}
+
+size_t CodeCache::bucket(const ir::BlockKey& key) {
+  u64 h = key.physical * 0x9e3779b97f4a7c15ull ^ (key.pc >> 12) * 0xc2b2ae3d27d4eb4full ^ key.mode * 0x165667b19e3779f9ull;
+  return (h ^ h >> 29) >> 20 & (kBuckets - 1);
+}
+
+Translation* CodeCache::find(const ir::BlockKey& key) const {
+  // Chains are only prepended to and unlinked from; an unlinked node keeps its `next`, so a reader never gets lost.
+  for (Translation* t = table_[bucket(key)].load(std::memory_order_acquire); t;
+       t = __atomic_load_n(&t->next, __ATOMIC_ACQUIRE)) {
+    if (t->key == key && t->valid.load(std::memory_order_acquire)) return t;
+  }
+  return nullptr;
+}
+
+void CodeCache::set_code_mark(GuestPa page, bool on) {
+  const MemoryRange* range = memory_.find(page);
+  if (!range || !range->marks) return;
+  auto& marks = range->marks[(page - range->base) >> kPageBits];
+  if (on) {
+    marks.fetch_or(kPageHasCode);
+  } else {
+    marks.fetch_and(u8(~kPageHasCode));
+  }
+}
+
+u64 CodeCache::mark_page(GuestPa page) {
+  std::unique_lock lock(mutex_);
+  Page& entry = pages_[page];
+  const MemoryRange* range = memory_.find(page);
+  if (!range || !range->marks) return entry.generation;
+  auto& marks = range->marks[(page - range->base) >> kPageBits];
+  const u8 before = marks.fetch_or(kPageHasCode);
+  if (before & kPageHasCode) return entry.generation;
+  ++counters.pages_marked;
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (before & kPageWriteFast) {
+    marks.fetch_and(u8(~kPageWriteFast));
+    if (remove_write_paths_) remove_write_paths_(page);
+    if (epochs_) {
+      std::vector<u64> epochs = epochs_();
+      if (epochs.size() > 1) {
+        fresh_.push_back({page, std::move(epochs)});
+        has_fresh_ = true;
+      }
+    }
+  }
+  return entry.generation;
+}
+
+u64 CodeCache::generation(GuestPa page) {
+  std::unique_lock lock(mutex_);
+  return pages_[page].generation;
+}
+
+u32 CodeCache::next_id() { return next_id_.fetch_add(1); }
+
+Translation* CodeCache::publish(std::unique_ptr<Translation> made, u64 generation, u64 second_generation) {
+  std::unique_lock lock(mutex_);
+  const GuestPa page = align_down(made->key.physical, kPageSize);
+  Page& first = pages_[page];
+  if (first.generation != generation) return nullptr;
+  if (made->straddles && pages_[made->second_page].generation != second_generation) return nullptr;
+  if (Translation* other = find(made->key)) return other;  // another CPU was first: ours is dropped, its host code idle
+
+  Translation* t = made.get();
+  all_.push_back(std::move(made));
+  by_id_[t->id] = t;
+  t->current = t->code.get();
+  pages_[page].translations.push_back(t);
+  if (t->straddles) pages_[t->second_page].translations.push_back(t);
+  if (const auto host = t->code->host_bytes(); !host.empty()) {
+    host_ranges_.push_back({u64(host.data()), t->code.get()});
+    host_ranges_sorted_ = false;
+  }
+  auto& head = table_[bucket(t->key)];
+  t->next = head.load(std::memory_order_relaxed);
+  head.store(t, std::memory_order_release);
+  ++counters.translations;
+  return t;
+}
+
+bool CodeCache::replace(Translation& t, std::unique_ptr<Code> code, u64 generation) {
+  std::unique_lock lock(mutex_);
+  if (!t.valid || t.replaced || pages_[align_down(t.key.physical, kPageSize)].generation != generation) return false;
+  const CodeWriteToken write(lock);
+  t.replaced = std::move(t.code);
+  t.code = std::move(code);
+  t.current = t.code.get();
+  if (const auto host = t.code->host_bytes(); !host.empty()) {
+    host_ranges_.push_back({u64(host.data()), t.code.get()});
+    host_ranges_sorted_ = false;
+  }
+  const u64 entry = t.code->host_entry();
+  if (entry) {
+    for (auto& in : t.incoming) in.code->link(write, in.edge, entry);
+    t.replaced->redirect(write, entry);
+  }
+  ++counters.replaced;
+  return true;
+}
+
+void CodeCache::link(u32 from_id, u32 edge, Translation& to) {
+  std::unique_lock lock(mutex_);
+  auto found = by_id_.find(from_id);
+  if (found == by_id_.end()) return;
+  Translation& from = *found->second;
+  if (!from.valid || !to.valid || to.straddles || from.key.mode != to.key.mode) return;
+  if (align_down(from.key.pc, kPageSize) != align_down(to.key.pc, kPageSize)) return;
+  if (align_down(from.key.physical, kPageSize) != align_down(to.key.physical, kPageSize)) return;
+  Code* code = from.id == from_id ? (from.replaced ? from.replaced.get() : from.code.get()) : from.code.get();
+  const u64 entry = to.code->host_entry();
+  if (!entry || edge >= code->edges().size() || !code->edges()[edge].linkable) return;
+  code->link(CodeWriteToken(lock), edge, entry);
+  to.incoming.push_back({&from, code, edge});
+  ++counters.links;
+}
+
+GuestPc CodeCache::guest_pc(u64 site) {
+  std::unique_lock lock(mutex_);
+  if (!host_ranges_sorted_) {
+    std::ranges::sort(host_ranges_);
+    host_ranges_sorted_ = true;
+  }
+  auto at = std::ranges::upper_bound(host_ranges_, site, {}, &std::pair<u64, Code*>::first);
+  if (at == host_ranges_.begin()) return 0;
+  const Code& code = *std::prev(at)->second;
+  // The return address lies after the call: the site belongs to the byte before it.
+  const u32 offset = u32(site - 1 - u64(code.host_bytes().data()));
+  const auto map = code.pc_map();
+  auto entry = std::ranges::upper_bound(map, offset, {}, &PcMapEntry::host_offset);
+  return entry == map.begin() ? 0 : std::prev(entry)->guest_pc;
+}
+
+void CodeCache::unchain(Translation& t) {
+  auto& head = table_[bucket(t.key)];
+  if (head.load(std::memory_order_relaxed) == &t) {
+    head.store(t.next, std::memory_order_release);
+    return;
+  }
+  for (Translation* p = head.load(std::memory_order_relaxed); p; p = p->next) {
+    if (p->next != &t) continue;
+    __atomic_store_n(&p->next, t.next, __ATOMIC_RELEASE);
+    return;
+  }
+}
+
+void CodeCache::invalidate(const CodeWriteToken& write, Translation& t) {
+  if (!t.valid) return;
+  t.valid = false;
+  unchain(t);
+  for (auto& in : t.incoming) in.code->unlink(write, in.edge);
+  t.incoming.clear();
+  t.code->redirect(write, 0);
+  if (t.replaced) t.replaced->redirect(write, 0);
+  ++counters.invalidated;
+}
+
+void CodeCache::drop_page(const CodeWriteToken& write, GuestPa page, Page& entry) {
+  ++entry.generation;
+  for (Translation* t : entry.translations) invalidate(write, *t);
+  entry.translations.clear();
+  set_code_mark(page, false);
+}
+
+void CodeCache::code_page_written(GuestPa page) {
+  std::unique_lock lock(mutex_);
+  drop_page(CodeWriteToken(lock), page, pages_[page]);
+}
+
+bool CodeCache::bytes_changed(const Translation& t) const {
+  const u8* code = memory_.host(t.key.physical, t.guest_bytes);
+  return code && hash_code({code, t.guest_bytes}) != t.bytes_hash;
+}
+
+// RISC-V Unprivileged ISA, Zifencei: after a FENCE.I the hart sees all stores that were visible to it before. The
+// store that raced with mark_page() was issued before any signal that made this hart execute the FENCE.I, so it is in
+// memory now. A page leaves the list once every other CPU has left generated code at least once since it was marked.
+void CodeCache::fence_check() {
+  if (!has_fresh_.load(std::memory_order_acquire)) return;
+  std::unique_lock lock(mutex_);
+  const std::vector<u64> now = epochs_ ? epochs_() : std::vector<u64>{};
+  std::erase_if(fresh_, [&](const FreshPage& fresh) {
+    Page& entry = pages_[fresh.page];
+    auto stale = [&](const Translation* t) { return !t->straddles && bytes_changed(*t); };
+    if (std::ranges::any_of(entry.translations, stale)) drop_page(CodeWriteToken(lock), fresh.page, entry);
+    return std::ranges::equal(now, fresh.epochs, [](u64 current, u64 then) { return current != then; });
+  });
+  has_fresh_ = !fresh_.empty();
+}
+
+void CodeCache::clear(const std::function<void(const CodeWriteToken&)>& also) {
+  std::unique_lock lock(mutex_);
+  for (auto& [page, entry] : pages_) {
+    ++entry.generation;
+    if (!entry.translations.empty()) set_code_mark(page, false);
+    entry.translations.clear();
+  }
+  for (auto& head : table_) head.store(nullptr, std::memory_order_relaxed);
+  host_ranges_.clear();
+  by_id_.clear();
+  all_.clear();
+  ++counters.clears;
+  also(CodeWriteToken(lock));
+}
+
+}  // namespace mimus::dbt

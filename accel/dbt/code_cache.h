@@ -1,0 +1,127 @@
+// CodeCache: every translation of a machine, found by key without a lock, linked, invalidated and replaced under one.
+//
+// Lifetime. A translation that is invalidated leaves the hash and its page's list at once, its entry is redirected to
+// the run loop and its edges are unlinked, so that no CPU enters or stays in it beyond its next edge. Its memory is
+// freed only by clear(), which the caller runs inside a safepoint (no CPU is in generated code).
+//
+// Write/translate race. mark_page() marks the page, takes away the write paths, and only then is the code read. A
+// writer stores first and looks at the mark second (PhysicalMemory::note_written), so one of the two always sees the
+// other; publish() refuses a translation whose page was written meanwhile. A store that had passed its TLB check before
+// the paths were taken away may still land: fence_check() finds it (see there).
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "core/engine/engine.h"
+#include "core/memory/physical.h"
+
+namespace mimus::dbt {
+
+struct Translation {
+  ir::BlockKey key;
+  u32 id = 0;
+  u32 guest_bytes = 0;
+  u32 guest_insns = 0;
+  bool straddles = false;      // reaches into a second page: never a link target
+  GuestPa second_page = 0;     // physical, when it does
+  u32 bytes_hash = 0;          // of the guest code, for fence_check
+  std::unique_ptr<Code> code;  // what new entries use; changed only by replace()
+  std::unique_ptr<Code> replaced;  // the tier below, still running in places
+  std::atomic<Code*> current{nullptr};
+  std::atomic<bool> valid{true};
+  std::atomic<bool> tier_requested{false};
+  u32 runs = 0;                // counted by the run loop for code that doesn't count itself
+  std::vector<GuestPc> targets;  // of its direct edges, for the region former
+
+  struct Incoming {
+    Translation* from;
+    Code* code;
+    u32 edge;
+  };
+  std::vector<Incoming> incoming;
+  Translation* next = nullptr;  // hash chain
+};
+
+class CodeCache final : public CodeWatcher {
+ public:
+  explicit CodeCache(PhysicalMemory& memory) : memory_(memory) {}
+
+  // -- any thread, no lock --
+  Translation* find(const ir::BlockKey& key) const;
+
+  // -- translating --
+  // Marks the page as code and takes write paths away; returns its generation, to be given to publish().
+  u64 mark_page(GuestPa page);
+  u32 next_id();
+  // Null if a page of it was written since mark_page() returned `generation`s, or if another CPU was first
+  // (`winner` then names it). Takes the translation otherwise.
+  Translation* publish(std::unique_ptr<Translation> translation, u64 generation, u64 second_generation);
+  // Swaps in code of a higher tier made from pages at `generation`; false if outdated.
+  bool replace(Translation& translation, std::unique_ptr<Code> code, u64 generation);
+  u64 generation(GuestPa page);
+
+  // -- running --
+  // Links edge `edge` of `from_code` (the code that was left) to `to` if both are still current.
+  void link(u32 from_id, u32 edge, Translation& to);
+  // Guest PC of an access whose call returns to host address `site`.
+  GuestPc guest_pc(u64 site);
+
+  // -- invalidation --
+  void code_page_written(GuestPa page) override;  // any thread
+  // Called for every fence.i-like instruction: re-reads the code of pages that became code while a store to them may
+  // have been under way on another CPU.
+  void fence_check();
+  // Everything goes. Only in a safepoint, with no compile under way.
+  void clear(const std::function<void(const CodeWriteToken&)>& also);
+
+  // Takes write fast paths to a page away from all CPUs; set once by the accelerator.
+  void set_write_path_remover(std::function<void(GuestPa)> remove) { remove_write_paths_ = std::move(remove); }
+  // Epochs of the CPUs (each bumped when it leaves generated code), to know when a store under way has landed.
+  void set_epochs(std::function<std::vector<u64>()> epochs) { epochs_ = std::move(epochs); }
+
+  struct Counters {
+    std::atomic<u64> translations{0}, links{0}, invalidated{0}, pages_marked{0}, clears{0}, replaced{0};
+  } counters;
+
+ private:
+  static constexpr size_t kBuckets = 1 << 16;
+  static size_t bucket(const ir::BlockKey& key);
+  struct Page {
+    u64 generation = 0;
+    std::vector<Translation*> translations;
+  };
+  struct FreshPage {
+    GuestPa page;
+    std::vector<u64> epochs;
+  };
+
+  void unchain(Translation& translation);
+  void invalidate(const CodeWriteToken& token, Translation& translation);
+  void drop_page(const CodeWriteToken& token, GuestPa page, Page& entry);
+  void set_code_mark(GuestPa page, bool on);
+  bool bytes_changed(const Translation& translation) const;
+
+  PhysicalMemory& memory_;
+  std::mutex mutex_;  // the code-cache lock: innermost
+  std::array<std::atomic<Translation*>, kBuckets> table_{};
+  std::unordered_map<GuestPa, Page> pages_;
+  std::vector<std::unique_ptr<Translation>> all_;  // in order of id
+  std::vector<FreshPage> fresh_;
+  std::atomic<bool> has_fresh_{false};
+  std::atomic<u32> next_id_{1};
+  std::unordered_map<u32, Translation*> by_id_;  // ids of code, lower tiers included
+  std::vector<std::pair<u64, Code*>> host_ranges_;  // sorted lazily
+  bool host_ranges_sorted_ = true;
+  std::function<void(GuestPa)> remove_write_paths_;
+  std::function<std::vector<u64>()> epochs_;
+};
+
+u32 hash_code(std::span<const u8> bytes);
+
+}  // namespace mimus::dbt
