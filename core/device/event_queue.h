@@ -34,6 +34,8 @@ class EventQueue {
   void unwatch(WatchId watch);
 
   void run();   // until stop()
+  // Runs what is due now, without waiting; for a machine that has no event thread. Not while run() is running.
+  void run_ready();
   void stop();  // any thread, signal-safe
 
  private:

@@ -38,6 +38,15 @@ class StateVisitor {
     requires(std::is_integral_v<T> || std::is_enum_v<T>)
   void field(std::string_view name, T& value) { raw(name, &value, sizeof value); }
 
+  // One byte; refused when loaded as anything but 0 and 1.
+  void field(std::string_view name, bool& value) {
+    u8 byte = value;
+    raw(name, &byte, 1);
+    if (!loading()) return;
+    if (byte > 1) return reject(name, "not a truth value");
+    value = byte != 0;
+  }
+
   template <class T>
   void field(std::string_view name, std::atomic<T>& value) {
     T copy = value.load();
@@ -64,7 +73,9 @@ class StateVisitor {
 // Byte-vector implementations (core/state/visitor.cc).
 std::vector<u8> save_state(const std::function<void(StateVisitor&)>& visit);
 Expected<void> load_state(std::span<const u8> data, const std::function<void(StateVisitor&)>& visit);
-// "name = value" lines of every field, for tests and the monitor.
+// "section.field: saved X, now Y" lines of every field that differs from `data`; empty when nothing does.
+Expected<std::string> compare_state(std::span<const u8> data, const std::function<void(StateVisitor&)>& visit);
+// "section.field = value" lines of every field, for tests and the monitor.
 std::string describe_state(const std::function<void(StateVisitor&)>& visit);
 
 }  // namespace mimus

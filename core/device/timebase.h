@@ -1,0 +1,38 @@
+// Timebase: the board's tick counter (RISC-V mtime), derived from the clock and shared by everything that shows it.
+#pragma once
+
+#include <atomic>
+
+#include "core/base/types.h"
+#include "core/device/clock.h"
+
+namespace mimus {
+
+class Timebase {
+ public:
+  static constexpr u64 kNever = ~u64{0};
+
+  Timebase(Clock& clock, u64 hz) : clock_(clock), hz_(hz) {}
+
+  u64 hz() const { return hz_; }
+  u64 ticks() const { return u64(u128(clock_.now_ns()) * hz_ / kNsPerSecond) + offset(); }
+  // Clock time at which ticks() first reaches `tick`; 0 when it has already, kNever when the clock will not get there.
+  u64 deadline_ns(u64 tick) const {
+    if (ticks() >= tick) return 0;
+    u128 ns = (u128(tick - offset()) * kNsPerSecond + hz_ - 1) / hz_;
+    return ns >= kNever ? kNever : u64(ns);
+  }
+
+  // Ticks added to what the clock shows; changed when the guest writes the counter.
+  u64 offset() const { return offset_.load(std::memory_order_relaxed); }
+  void set_offset(u64 offset) { offset_.store(offset, std::memory_order_relaxed); }
+  void set_ticks(u64 ticks) { set_offset(offset() + ticks - this->ticks()); }
+
+ private:
+  static constexpr u64 kNsPerSecond = 1'000'000'000;
+  Clock& clock_;
+  u64 hz_;
+  std::atomic<u64> offset_{0};
+};
+
+}  // namespace mimus
