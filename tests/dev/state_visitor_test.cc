@@ -12,7 +12,7 @@ struct Part {
   u8 slot = 3;
   std::atomic<u64> shared{9};
   std::array<u16, 3> list{1, 2, 3};
-  std::vector<u8> bytes{4, 5};
+  std::vector<u8> bytes = std::vector<u8>(2, 4);
   u32 version = 2;
 
   void visit(StateVisitor& v) {
