@@ -16,14 +16,13 @@ enum class Rounding : u8 {
 };
 
 // Exception flags. The low five bits are RISC-V `fflags`; the sixth has no counterpart there.
-enum Flag : u8 {
-  kInexact = 1,
-  kUnderflow = 2,
-  kOverflow = 4,
-  kDivByZero = 8,
-  kInvalid = 16,
-  kDenormal = 32,  // x86 MXCSR.DE (a subnormal was used), Arm FPSR.IDC (a subnormal was flushed to zero)
-};
+inline constexpr u8 kInexact = 1;
+inline constexpr u8 kUnderflow = 2;
+inline constexpr u8 kOverflow = 4;
+inline constexpr u8 kDivByZero = 8;
+inline constexpr u8 kInvalid = 16;
+inline constexpr u8 kDenormal =
+    32;  // x86 MXCSR.DE (a subnormal was used), Arm FPSR.IDC (a subnormal was flushed to zero)
 
 // `rm` is read, `flags` is accumulated (never cleared) by every operation.
 struct Env {

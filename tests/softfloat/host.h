@@ -22,7 +22,7 @@ inline u32 control(const Env& env) {
          (env.flush_outputs ? kFtz : 0);
 }
 
-// MXCSR's IE DE ZE OE UE PE (bits 0 to 5) as Flag.
+// MXCSR's IE DE ZE OE UE PE (bits 0 to 5) as ours.
 inline u8 flags(u32 mxcsr) {
   constexpr u8 names[] = {kInvalid, kDenormal, kDivByZero, kOverflow, kUnderflow, kInexact};
   u8 result = 0;

@@ -165,6 +165,35 @@ TEST(SseConvert, BetweenF32AndF64) {
   }
 }
 
+TEST(SseConvert, BetweenF16AndF32) {
+  if (!host::has_f16c()) GTEST_SKIP() << "the host has no F16C";
+  Checker widen("f16 to f32"), narrow("f32 to f16");
+  const auto check_narrow = [&](u32 a, const Env& env) {
+    Env expected = env;
+    Env got = env;
+    got.flush_outputs = false;  // VCVTPS2PH ignores FTZ
+    const u16 want = host::f32_to_f16(a, expected);
+    const u16 have = convert<F16, F32, X86>(a, got);
+    narrow.expect({a}, env, want, expected.flags, have, got.flags);
+  };
+  for_each_env([&](const Env& env) {
+    for (unsigned a = 0; a < 0x10000; ++a) {
+      Env expected = env;
+      Env got = env;
+      got.flush_inputs = false;  // VCVTPH2PS ignores DAZ and does not report subnormals
+      const u32 want = host::f16_to_f32(static_cast<u16>(a), expected);
+      const u32 have = convert<F32, F16, X86>(static_cast<u16>(a), got);
+      widen.expect({a}, env, want, expected.flags, have, got.flags & ~kDenormal);
+    }
+    for (u32 a : edge_values<F32>()) check_narrow(a, env);
+  });
+  Random random(6);
+  for (unsigned i = 0; i < 4 * kRandomCases; ++i) {
+    const int exp = random.below(2) ? F16::emax : F16::emin - static_cast<int>(random.below(13));
+    check_narrow(random_value<F32>(random, exp + F32::emax), random_env(random));
+  }
+}
+
 TEST(SseConvert, FromInt) {
   Checker checker("from_int");
   const auto check = [&](s64 value, const Env& env) {
