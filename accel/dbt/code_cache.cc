@@ -11,13 +11,14 @@ u32 hash_code(std::span<const u8> bytes) {  // FNV-1a; only ever compared with i
 }
 
 size_t CodeCache::bucket(const ir::BlockKey& key) {
-  u64 h = key.physical * 0x9e3779b97f4a7c15ull ^ (key.pc >> 12) * 0xc2b2ae3d27d4eb4full ^ key.mode * 0x165667b19e3779f9ull;
+  u64 h =
+      key.physical * 0x9e3779b97f4a7c15ull ^ (key.pc >> 12) * 0xc2b2ae3d27d4eb4full ^ key.mode * 0x165667b19e3779f9ull;
   return (h ^ h >> 29) >> 20 & (kBuckets - 1);
 }
 
-Translation* CodeCache::find(const ir::BlockKey& key) const {
+TranslatedBlock* CodeCache::find(const ir::BlockKey& key) const {
   // Chains are only prepended to and unlinked from; an unlinked node keeps its `next`, so a reader never gets lost.
-  for (Translation* t = table_[bucket(key)].load(std::memory_order_acquire); t;
+  for (TranslatedBlock* t = table_[bucket(key)].load(std::memory_order_acquire); t;
        t = __atomic_load_n(&t->next, __ATOMIC_ACQUIRE)) {
     if (t->key == key && t->valid.load(std::memory_order_acquire)) return t;
   }
@@ -66,17 +67,18 @@ u64 CodeCache::generation(GuestPa page) {
 
 u32 CodeCache::next_id() { return next_id_.fetch_add(1); }
 
-Translation* CodeCache::publish(std::unique_ptr<Translation> made, u64 generation, u64 second_generation) {
+TranslatedBlock* CodeCache::publish(std::unique_ptr<TranslatedBlock> made, u64 generation, u64 second_generation) {
   std::unique_lock lock(mutex_);
   const GuestPa page = align_down(made->key.physical, kPageSize);
   Page& first = pages_[page];
   if (first.generation != generation) return nullptr;
   if (made->straddles && pages_[made->second_page].generation != second_generation) return nullptr;
-  if (Translation* other = find(made->key)) return other;  // another CPU was first: ours is dropped, its host code idle
+  if (TranslatedBlock* other = find(made->key))
+    return other;  // another CPU was first: ours is dropped, its host code idle
 
-  Translation* t = made.get();
+  TranslatedBlock* t = made.get();
   all_.push_back(std::move(made));
-  by_id_[t->id] = t;
+  by_id_[t->id] = {t, t->code.get()};
   t->current = t->code.get();
   pages_[page].translations.push_back(t);
   if (t->straddles) pages_[t->second_page].translations.push_back(t);
@@ -91,13 +93,14 @@ Translation* CodeCache::publish(std::unique_ptr<Translation> made, u64 generatio
   return t;
 }
 
-bool CodeCache::replace(Translation& t, std::unique_ptr<Code> code, u64 generation) {
+bool CodeCache::replace(TranslatedBlock& t, std::unique_ptr<Code> code, u32 code_id, u64 generation) {
   std::unique_lock lock(mutex_);
   if (!t.valid || t.replaced || pages_[align_down(t.key.physical, kPageSize)].generation != generation) return false;
   const CodeWriteToken write(lock);
   t.replaced = std::move(t.code);
   t.code = std::move(code);
   t.current = t.code.get();
+  by_id_[code_id] = {&t, t.code.get()};
   if (const auto host = t.code->host_bytes(); !host.empty()) {
     host_ranges_.push_back({u64(host.data()), t.code.get()});
     host_ranges_sorted_ = false;
@@ -111,15 +114,15 @@ bool CodeCache::replace(Translation& t, std::unique_ptr<Code> code, u64 generati
   return true;
 }
 
-void CodeCache::link(u32 from_id, u32 edge, Translation& to) {
+void CodeCache::link(u32 from_id, u32 edge, TranslatedBlock& to) {
   std::unique_lock lock(mutex_);
   auto found = by_id_.find(from_id);
   if (found == by_id_.end()) return;
-  Translation& from = *found->second;
+  TranslatedBlock& from = *found->second.block;
+  Code* code = found->second.code;
   if (!from.valid || !to.valid || to.straddles || from.key.mode != to.key.mode) return;
   if (align_down(from.key.pc, kPageSize) != align_down(to.key.pc, kPageSize)) return;
   if (align_down(from.key.physical, kPageSize) != align_down(to.key.physical, kPageSize)) return;
-  Code* code = from.id == from_id ? (from.replaced ? from.replaced.get() : from.code.get()) : from.code.get();
   const u64 entry = to.code->host_entry();
   if (!entry || edge >= code->edges().size() || !code->edges()[edge].linkable) return;
   code->link(CodeWriteToken(lock), edge, entry);
@@ -143,20 +146,20 @@ GuestPc CodeCache::guest_pc(u64 site) {
   return entry == map.begin() ? 0 : std::prev(entry)->guest_pc;
 }
 
-void CodeCache::unchain(Translation& t) {
+void CodeCache::unchain(TranslatedBlock& t) {
   auto& head = table_[bucket(t.key)];
   if (head.load(std::memory_order_relaxed) == &t) {
     head.store(t.next, std::memory_order_release);
     return;
   }
-  for (Translation* p = head.load(std::memory_order_relaxed); p; p = p->next) {
+  for (TranslatedBlock* p = head.load(std::memory_order_relaxed); p; p = p->next) {
     if (p->next != &t) continue;
     __atomic_store_n(&p->next, t.next, __ATOMIC_RELEASE);
     return;
   }
 }
 
-void CodeCache::invalidate(const CodeWriteToken& write, Translation& t) {
+void CodeCache::invalidate(const CodeWriteToken& write, TranslatedBlock& t) {
   if (!t.valid) return;
   t.valid = false;
   unchain(t);
@@ -169,7 +172,7 @@ void CodeCache::invalidate(const CodeWriteToken& write, Translation& t) {
 
 void CodeCache::drop_page(const CodeWriteToken& write, GuestPa page, Page& entry) {
   ++entry.generation;
-  for (Translation* t : entry.translations) invalidate(write, *t);
+  for (TranslatedBlock* t : entry.translations) invalidate(write, *t);
   entry.translations.clear();
   set_code_mark(page, false);
 }
@@ -179,7 +182,7 @@ void CodeCache::code_page_written(GuestPa page) {
   drop_page(CodeWriteToken(lock), page, pages_[page]);
 }
 
-bool CodeCache::bytes_changed(const Translation& t) const {
+bool CodeCache::bytes_changed(const TranslatedBlock& t) const {
   const u8* code = memory_.host(t.key.physical, t.guest_bytes);
   return code && hash_code({code, t.guest_bytes}) != t.bytes_hash;
 }
@@ -193,7 +196,7 @@ void CodeCache::fence_check() {
   const std::vector<u64> now = epochs_ ? epochs_() : std::vector<u64>{};
   std::erase_if(fresh_, [&](const FreshPage& fresh) {
     Page& entry = pages_[fresh.page];
-    auto stale = [&](const Translation* t) { return !t->straddles && bytes_changed(*t); };
+    auto stale = [&](const TranslatedBlock* t) { return !t->straddles && bytes_changed(*t); };
     if (std::ranges::any_of(entry.translations, stale)) drop_page(CodeWriteToken(lock), fresh.page, entry);
     return std::ranges::equal(now, fresh.epochs, [](u64 current, u64 then) { return current != then; });
   });

@@ -23,29 +23,29 @@
 
 namespace mimus::dbt {
 
-struct Translation {
+struct TranslatedBlock {
   ir::BlockKey key;
   u32 id = 0;
   u32 guest_bytes = 0;
   u32 guest_insns = 0;
-  bool straddles = false;      // reaches into a second page: never a link target
-  GuestPa second_page = 0;     // physical, when it does
-  u32 bytes_hash = 0;          // of the guest code, for fence_check
-  std::unique_ptr<Code> code;  // what new entries use; changed only by replace()
+  bool straddles = false;          // reaches into a second page: never a link target
+  GuestPa second_page = 0;         // physical, when it does
+  u32 bytes_hash = 0;              // of the guest code, for fence_check
+  std::unique_ptr<Code> code;      // what new entries use; changed only by replace()
   std::unique_ptr<Code> replaced;  // the tier below, still running in places
   std::atomic<Code*> current{nullptr};
   std::atomic<bool> valid{true};
   std::atomic<bool> tier_requested{false};
-  u32 runs = 0;                // counted by the run loop for code that doesn't count itself
+  u32 runs = 0;                  // counted by the run loop for code that doesn't count itself
   std::vector<GuestPc> targets;  // of its direct edges, for the region former
 
   struct Incoming {
-    Translation* from;
+    TranslatedBlock* from;
     Code* code;
     u32 edge;
   };
   std::vector<Incoming> incoming;
-  Translation* next = nullptr;  // hash chain
+  TranslatedBlock* next = nullptr;  // hash chain
 };
 
 class CodeCache final : public CodeWatcher {
@@ -53,7 +53,7 @@ class CodeCache final : public CodeWatcher {
   explicit CodeCache(PhysicalMemory& memory) : memory_(memory) {}
 
   // -- any thread, no lock --
-  Translation* find(const ir::BlockKey& key) const;
+  TranslatedBlock* find(const ir::BlockKey& key) const;
 
   // -- translating --
   // Marks the page as code and takes write paths away; returns its generation, to be given to publish().
@@ -61,14 +61,14 @@ class CodeCache final : public CodeWatcher {
   u32 next_id();
   // Null if a page of it was written since mark_page() returned `generation`s, or if another CPU was first
   // (`winner` then names it). Takes the translation otherwise.
-  Translation* publish(std::unique_ptr<Translation> translation, u64 generation, u64 second_generation);
+  TranslatedBlock* publish(std::unique_ptr<TranslatedBlock> translation, u64 generation, u64 second_generation);
   // Swaps in code of a higher tier made from pages at `generation`; false if outdated.
-  bool replace(Translation& translation, std::unique_ptr<Code> code, u64 generation);
+  bool replace(TranslatedBlock& translation, std::unique_ptr<Code> code, u32 code_id, u64 generation);
   u64 generation(GuestPa page);
 
   // -- running --
   // Links edge `edge` of `from_code` (the code that was left) to `to` if both are still current.
-  void link(u32 from_id, u32 edge, Translation& to);
+  void link(u32 from_id, u32 edge, TranslatedBlock& to);
   // Guest PC of an access whose call returns to host address `site`.
   GuestPc guest_pc(u64 site);
 
@@ -94,28 +94,32 @@ class CodeCache final : public CodeWatcher {
   static size_t bucket(const ir::BlockKey& key);
   struct Page {
     u64 generation = 0;
-    std::vector<Translation*> translations;
+    std::vector<TranslatedBlock*> translations;
   };
   struct FreshPage {
     GuestPa page;
     std::vector<u64> epochs;
   };
 
-  void unchain(Translation& translation);
-  void invalidate(const CodeWriteToken& token, Translation& translation);
+  void unchain(TranslatedBlock& translation);
+  void invalidate(const CodeWriteToken& token, TranslatedBlock& translation);
   void drop_page(const CodeWriteToken& token, GuestPa page, Page& entry);
   void set_code_mark(GuestPa page, bool on);
-  bool bytes_changed(const Translation& translation) const;
+  bool bytes_changed(const TranslatedBlock& translation) const;
 
   PhysicalMemory& memory_;
   std::mutex mutex_;  // the code-cache lock: innermost
-  std::array<std::atomic<Translation*>, kBuckets> table_{};
+  std::array<std::atomic<TranslatedBlock*>, kBuckets> table_{};
   std::unordered_map<GuestPa, Page> pages_;
-  std::vector<std::unique_ptr<Translation>> all_;  // in order of id
+  std::vector<std::unique_ptr<TranslatedBlock>> all_;  // in order of id
   std::vector<FreshPage> fresh_;
   std::atomic<bool> has_fresh_{false};
   std::atomic<u32> next_id_{1};
-  std::unordered_map<u32, Translation*> by_id_;  // ids of code, lower tiers included
+  struct CodeOwner {
+    TranslatedBlock* block;
+    Code* code;
+  };
+  std::unordered_map<u32, CodeOwner> by_id_;        // ids of code, lower tiers included
   std::vector<std::pair<u64, Code*>> host_ranges_;  // sorted lazily
   bool host_ranges_sorted_ = true;
   std::function<void(GuestPa)> remove_write_paths_;

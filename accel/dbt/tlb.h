@@ -15,7 +15,7 @@
 
 namespace mimus::dbt {
 
-struct Translation;
+struct TranslatedBlock;
 
 // Direct-mapped data TLB that doubles when it evicts too much.
 class DataTlb {
@@ -27,7 +27,9 @@ class DataTlb {
   TlbEntry* data() { return entries_.get(); }
   u64 mask() const { return (count_ - 1) << kTlbEntryShift; }
 
-  // Call before an entry is replaced; true if the table was grown (entries are gone, pointers have changed).
+  bool about_to_grow() const { return evictions_ >= count_ && count_ < kMaxEntries; }
+  // Call before an entry is replaced, under the shape lock when about_to_grow(); true if the table was grown (entries
+  // are gone, pointers have changed).
   bool note_fill(GuestVa va, u64 mapping_size);
   void flush();
   void flush_page(GuestVa va);
@@ -43,12 +45,12 @@ class DataTlb {
 
 struct JumpCache {
   u64 mode = 0;
-  std::array<JumpEntry, kJumpCacheEntries> entries;           // what generated code probes
+  std::array<JumpEntry, kJumpCacheEntries> entries;  // what generated code probes
   struct Found {
     GuestPc pc = ~GuestPc{0};
-    Translation* translation = nullptr;
+    TranslatedBlock* translation = nullptr;
   };
-  std::array<Found, kJumpCacheEntries> found;                  // what the run loop probes
+  std::array<Found, kJumpCacheEntries> found;  // what the run loop probes
   void flush();
   void flush_page(GuestVa va);
 };

@@ -8,7 +8,7 @@ namespace mimus {
 class Clock {
  public:
   virtual ~Clock() = default;
-  virtual u64 now_ns() const = 0;       // since the machine started; never goes back
+  virtual u64 now_ns() const = 0;         // since the machine started; never goes back
   virtual u64 wall_clock_ns() const = 0;  // nanoseconds since 1970-01-01 UTC, for real-time clocks
 };
 

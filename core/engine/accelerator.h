@@ -17,11 +17,11 @@ class Accelerator {
   virtual Expected<void> start() = 0;  // creates the vCPU threads, CPUs in their reset state; returns at once
   virtual void stop() = 0;             // stops and joins them; machine lock not held
   virtual u32 cpu_count() const = 0;
-  virtual CpuState& cpu(u32 index) = 0;          // touch it only before start(), after stop(), or while paused
-  virtual IrqSink& irq_sink(u32 cpu) = 0;        // input = bit of CpuState::irq_lines
-  virtual void pause() = 0;   // all CPUs at instruction boundaries, outside generated code; nests; lock not held
+  virtual CpuState& cpu(u32 index) = 0;    // touch it only before start(), after stop(), or while paused
+  virtual IrqSink& irq_sink(u32 cpu) = 0;  // input = bit of CpuState::irq_lines
+  virtual void pause() = 0;  // all CPUs at instruction boundaries, outside generated code; nests; lock not held
   virtual void resume() = 0;
-  virtual void reset() = 0;   // only while paused: CPUs to their reset state, translations dropped
+  virtual void reset() = 0;               // only while paused: CPUs to their reset state, translations dropped
   virtual std::string stats() const = 0;  // lines of "name value", for --stats
 };
 

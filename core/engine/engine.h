@@ -32,8 +32,8 @@ class CodeWriteToken {
 
 // A direct edge out of a piece of code, which accel/dbt may link to other code.
 struct CodeEdge {
-  u32 block = 0;  // index into Region::blocks
-  u32 exit = 0;   // index into that block's exits (kind jump or call)
+  u32 block = 0;          // index into Region::blocks
+  u32 exit = 0;           // index into that block's exits (kind jump or call)
   bool linkable = false;  // false: the engine always goes through the jump cache or the run loop (e.g. another page)
 };
 
@@ -70,9 +70,10 @@ class Code {
 };
 
 struct PrepareOptions {
-  u32 code_id = 0;             // what the code puts into state.left_code when it leaves by an edge
-  bool count_insns = false;    // add Exit::insns to state.insn_count at every way out
-  bool profile = false;        // count entries (tier-up): leaves by Leave::dispatch at the entry, once, when profile_limit is reached
+  u32 code_id = 0;           // what the code puts into state.left_code when it leaves by an edge
+  bool count_insns = false;  // add Exit::insns to state.insn_count at every way out
+  bool profile =
+      false;  // count entries (tier-up): leaves by Leave::dispatch at the entry, once, when profile_limit is reached
   u32 profile_limit = 0;
 };
 

@@ -25,12 +25,12 @@ struct Fault {
 
 // Result of a translation-table walk for one page.
 struct Translation {
-  GuestPa page = 0;          // physical address of the 4 KiB page
-  bool readable = false;     // what a fast path may do without walking again (write only when the page is marked dirty)
+  GuestPa page = 0;       // physical address of the 4 KiB page
+  bool readable = false;  // what a fast path may do without walking again (write only when the page is marked dirty)
   bool writable = false;
   bool executable = false;
-  bool global = false;       // valid in every context
-  bool cacheable = true;     // false: permission differs within the page; walk for every access
+  bool global = false;           // valid in every context
+  bool cacheable = true;         // false: permission differs within the page; walk for every access
   u64 mapping_size = kPageSize;  // of the leaf that maps it
 };
 using WalkResult = std::variant<Translation, Fault>;
@@ -63,7 +63,8 @@ class Frontend {
   // 64 bits of everything besides the code bytes that the translator looks at. Equal keys: interchangeable blocks.
   virtual u64 mode_key(const CpuState& state) const = 0;
   // Fills `block` (key set by the caller) from at least one instruction; stops at the page end unless the first
-  // instruction straddles it. Undefined encodings become trap exits; a fetch fault in mid-block ends the block before it.
+  // instruction straddles it. Undefined encodings become trap exits; a fetch fault in mid-block ends the block before
+  // it.
   virtual void translate(const CodeBytes& code, const TranslateLimits& limits, ir::Block& block) const = 0;
   // One instruction at the front of `bytes`, e.g. "addi a0, a0, 1"; `length` receives its size.
   virtual std::string disassemble(std::span<const u8> bytes, GuestPc pc, unsigned& length) const = 0;
@@ -73,7 +74,8 @@ class Frontend {
   virtual unsigned fetch_regime(const CpuState& state) const = 0;
   // Names the address space that the TLB tags entries with; equal for states whose translations may be shared.
   virtual u64 context(const CpuState& state) const = 0;
-  virtual WalkResult walk(CpuState& state, PhysicalMemory& memory, GuestVa va, Access access, unsigned regime) const = 0;
+  virtual WalkResult walk(CpuState& state, PhysicalMemory& memory, GuestVa va, Access access,
+                          unsigned regime) const = 0;
 
   // -- exceptions and interrupts --
   // Delivers a synchronous exception of the instruction at state.pc: sets state.pc to the handler.
@@ -83,7 +85,7 @@ class Frontend {
   virtual Fault bus_fault(GuestVa va, Access access) const = 0;
   // Delivers the most urgent enabled interrupt, if any (state.pc = handler); true if it did.
   virtual bool take_interrupt(CpuState& state) const = 0;
-  virtual bool wakes(const CpuState& state) const = 0;  // would end a wait-for-interrupt
+  virtual bool wakes(const CpuState& state) const = 0;                  // would end a wait-for-interrupt
   virtual void timer_fired(CpuState& state, unsigned timer) const = 0;  // see CpuPort::set_timer; on the CPU's thread
 };
 

@@ -18,16 +18,17 @@ class CpuPort {
  public:
   virtual ~CpuPort() = default;
   virtual PhysicalMemory& memory() = 0;
-  virtual u64 timebase() = 0;                  // ticks of the board's timer (RISC-V mtime, Arm CNTVCT base)
-  virtual void set_timer(unsigned timer, u64 deadline_ticks) = 0;  // CPU-local comparator: calls timer_fired on the frontend
-  virtual void flush_tlb(const TlbFlush& flush) = 0;               // this CPU only
-  virtual void fence_code() = 0;               // code written so far must be seen: leaves generated code
-  virtual void context_changed() = 0;          // Frontend::context may have changed (satp, ASID)
-  virtual void regime_changed() = 0;           // CpuState::regime has changed
-  virtual void mode_changed() = 0;             // Frontend::mode_key may have changed: sets leave = dispatch
-  virtual void interrupts_changed() = 0;       // enables or pending bits changed: the run loop looks before going on
-  virtual void wait_for_interrupt() = 0;       // sleeps when generated code has been left, until frontend.wakes()
-  virtual u64 random() = 0;                    // entropy for seed / RNDR
+  virtual u64 timebase() = 0;  // ticks of the board's timer (RISC-V mtime, Arm CNTVCT base)
+  virtual void set_timer(unsigned timer,
+                         u64 deadline_ticks) = 0;     // CPU-local comparator: calls timer_fired on the frontend
+  virtual void flush_tlb(const TlbFlush& flush) = 0;  // this CPU only
+  virtual void fence_code() = 0;                      // code written so far must be seen: leaves generated code
+  virtual void context_changed() = 0;                 // Frontend::context may have changed (satp, ASID)
+  virtual void regime_changed() = 0;                  // CpuState::regime has changed
+  virtual void mode_changed() = 0;                    // Frontend::mode_key may have changed: sets leave = dispatch
+  virtual void interrupts_changed() = 0;  // enables or pending bits changed: the run loop looks before going on
+  virtual void wait_for_interrupt() = 0;  // sleeps when generated code has been left, until frontend.wakes()
+  virtual u64 random() = 0;               // entropy for seed / RNDR
 };
 
 }  // namespace mimus

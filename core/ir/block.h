@@ -17,14 +17,15 @@ struct Inst {
   u16 attr = 0;  // see AttrKind of the op
   Type type;     // of the result; void when there is none
   ValueId args[4] = {kNoValue, kNoValue, kNoValue, kNoValue};
-  u64 imm = 0;   // see ImmKind of the op
+  u64 imm = 0;  // see ImmKind of the op
 };
 static_assert(sizeof(Inst) == 32);
 
 // Number of operands in use: fixed by the table, except for helper.
 inline unsigned arity(const Inst& inst) { return inst.op == Op::helper ? inst.attr & 7u : info(inst.op).arity; }
 
-// One way of leaving a block. Engines may treat jump, call and ret kinds as `indirect` (store the PC, go to the run loop).
+// One way of leaving a block. Engines may treat jump, call and ret kinds as `indirect` (store the PC, go to the run
+// loop).
 struct Exit {
   enum class Kind : u8 {
     jump,           // to `target`, known
@@ -32,8 +33,8 @@ struct Exit {
     call,           // to `target`; a later `ret` is predicted to come back to `return_pc`
     call_indirect,  // to `value`, likewise
     ret,            // to `value`, predicted from the return stack
-    trap,           // guest exception `cause` with detail `tval`, raised at the instruction begun last (Frontend::raise)
-    yield,          // to `target` through the run loop (state that the run loop looks at has changed)
+    trap,   // guest exception `cause` with detail `tval`, raised at the instruction begun last (Frontend::raise)
+    yield,  // to `target` through the run loop (state that the run loop looks at has changed)
   };
   Kind kind = Kind::jump;
   ValueId value = kNoValue;  // i64

@@ -50,15 +50,30 @@ class Builder {
   Any binary(Op op, Any a, Any b, u64 imm = 0, u16 attr = 0) { return emit(op, a.type, {a, b}, imm, attr); }
   Any compare(Op op, Any a, Any b) { return emit(op, Type{Elem::i1, a.type.lanes}, {a, b}); }
 
-  template <class V> V un(Op op, V a, u64 imm = 0, u16 attr = 0) { return V::from(unary(op, a, imm, attr)); }
-  template <class V> V bin(Op op, V a, V b, u64 imm = 0, u16 attr = 0) { return V::from(binary(op, a, b, imm, attr)); }
-  template <class V> I1 cmp(Op op, V a, V b) { return I1::from(compare(op, a, b)); }
+  template <class V>
+  V un(Op op, V a, u64 imm = 0, u16 attr = 0) {
+    return V::from(unary(op, a, imm, attr));
+  }
+  template <class V>
+  V bin(Op op, V a, V b, u64 imm = 0, u16 attr = 0) {
+    return V::from(binary(op, a, b, imm, attr));
+  }
+  template <class V>
+  I1 cmp(Op op, V a, V b) {
+    return I1::from(compare(op, a, b));
+  }
 
   // -- constants and slots --
-  template <class V = I64> V constant(u64 value) { return V::from(emit(Op::constant, V::type, {}, value)); }
+  template <class V = I64>
+  V constant(u64 value) {
+    return V::from(emit(Op::constant, V::type, {}, value));
+  }
   Any constant_any(Type type, u64 value) { return emit(Op::constant, type, {}, value); }
   Any read_any(SlotId slot) { return emit(Op::read, layout_.slots[slot].type, {}, slot); }
-  template <class V = I64> V read(SlotId slot) { return V::from(read_any(slot)); }
+  template <class V = I64>
+  V read(SlotId slot) {
+    return V::from(read_any(slot));
+  }
   void write(SlotId slot, Any value) { emit(Op::write, kVoid, {value}, slot); }
   void begin_insn(GuestPc pc, u16 length) {
     emit(Op::begin_insn, kVoid, {}, pc, length);
@@ -66,24 +81,72 @@ class Builder {
   }
 
   // -- integers --
-  template <class V> V add(V a, V b) { return bin(Op::add, a, b); }
-  template <class V> V sub(V a, V b) { return bin(Op::sub, a, b); }
-  template <class V> V mul(V a, V b) { return bin(Op::mul, a, b); }
-  template <class V> V and_(V a, V b) { return bin(Op::and_, a, b); }
-  template <class V> V or_(V a, V b) { return bin(Op::or_, a, b); }
-  template <class V> V xor_(V a, V b) { return bin(Op::xor_, a, b); }
-  template <class V> V not_(V a) { return un(Op::not_, a); }
-  template <class V> V shl(V a, V b) { return bin(Op::shl, a, b); }
-  template <class V> V lshr(V a, V b) { return bin(Op::lshr, a, b); }
-  template <class V> V ashr(V a, V b) { return bin(Op::ashr, a, b); }
-  template <class V> V select(I1 c, V a, V b) { return V::from(emit(Op::select, V::type, {c, a, b})); }
-  template <class To> To zext(Any a) { return To::from(emit(Op::zext, To::type, {a})); }
-  template <class To> To sext(Any a) { return To::from(emit(Op::sext, To::type, {a})); }
-  template <class To> To trunc(Any a) { return To::from(emit(Op::trunc, To::type, {a})); }
-  template <class To> To bitcast(Any a) { return To::from(emit(Op::bitcast, To::type, {a})); }
+  template <class V>
+  V add(V a, V b) {
+    return bin(Op::add, a, b);
+  }
+  template <class V>
+  V sub(V a, V b) {
+    return bin(Op::sub, a, b);
+  }
+  template <class V>
+  V mul(V a, V b) {
+    return bin(Op::mul, a, b);
+  }
+  template <class V>
+  V and_(V a, V b) {
+    return bin(Op::and_, a, b);
+  }
+  template <class V>
+  V or_(V a, V b) {
+    return bin(Op::or_, a, b);
+  }
+  template <class V>
+  V xor_(V a, V b) {
+    return bin(Op::xor_, a, b);
+  }
+  template <class V>
+  V not_(V a) {
+    return un(Op::not_, a);
+  }
+  template <class V>
+  V shl(V a, V b) {
+    return bin(Op::shl, a, b);
+  }
+  template <class V>
+  V lshr(V a, V b) {
+    return bin(Op::lshr, a, b);
+  }
+  template <class V>
+  V ashr(V a, V b) {
+    return bin(Op::ashr, a, b);
+  }
+  template <class V>
+  V select(I1 c, V a, V b) {
+    return V::from(emit(Op::select, V::type, {c, a, b}));
+  }
+  template <class To>
+  To zext(Any a) {
+    return To::from(emit(Op::zext, To::type, {a}));
+  }
+  template <class To>
+  To sext(Any a) {
+    return To::from(emit(Op::sext, To::type, {a}));
+  }
+  template <class To>
+  To trunc(Any a) {
+    return To::from(emit(Op::trunc, To::type, {a}));
+  }
+  template <class To>
+  To bitcast(Any a) {
+    return To::from(emit(Op::bitcast, To::type, {a}));
+  }
 
   // -- memory --
-  template <class V> V load(I64 address, MemAttr attr, s64 disp = 0) { return V::from(load(V::type, address, attr, disp)); }
+  template <class V>
+  V load(I64 address, MemAttr attr, s64 disp = 0) {
+    return V::from(load(V::type, address, attr, disp));
+  }
   Any load(Type type, I64 address, MemAttr attr, s64 disp = 0) {
     return emit(Op::load, type, {address}, u64(disp), attr.pack());
   }

@@ -72,9 +72,9 @@ enum class Effects : u16 {
   may_fault = 1 << 4,  // may raise a precise guest exception: all slots must be observable
   may_leave = 1 << 5,  // may leave the block: all slots must be observable
   ends_block = 1 << 6,
-  fp_env = 1 << 7,     // reads the rounding mode, accumulates exception flags
-  barrier = 1 << 8,    // orders memory accesses
-  marker = 1 << 9,     // kept, but computes nothing
+  fp_env = 1 << 7,   // reads the rounding mode, accumulates exception flags
+  barrier = 1 << 8,  // orders memory accesses
+  marker = 1 << 9,   // kept, but computes nothing
   // the joined names that ops.def uses
   mem_read = reads_memory | may_fault,
   mem_write = writes_memory | may_fault,
@@ -126,9 +126,7 @@ struct MemAttr {
   Order order = Order::relaxed;
   bool big_endian = false;
   u8 privilege = 0;  // 0: the current data regime; else 1 + regime index (core/memory/soft_tlb.h)
-  constexpr u16 pack() const {
-    return u16(u16(align) | u16(order) << 2 | u16(big_endian) << 5 | u16(privilege) << 6);
-  }
+  constexpr u16 pack() const { return u16(u16(align) | u16(order) << 2 | u16(big_endian) << 5 | u16(privilege) << 6); }
   static constexpr MemAttr unpack(u16 v) {
     return {Align(v & 3), Order(v >> 2 & 7), bool(v >> 5 & 1), u8(v >> 6 & 15)};
   }

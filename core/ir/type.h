@@ -30,9 +30,7 @@ struct Type {
   constexpr unsigned lane_bits() const { return elem_bits(elem); }
   constexpr unsigned bits() const { return elem_bits(elem) * lanes; }
   // Bytes in guest memory and in a slot: i1 takes 1 byte a lane, f80 takes 16.
-  constexpr unsigned bytes() const {
-    return elem == Elem::i1 ? lanes : elem == Elem::f80 ? 16u * lanes : bits() / 8;
-  }
+  constexpr unsigned bytes() const { return elem == Elem::i1 ? lanes : elem == Elem::f80 ? 16u * lanes : bits() / 8; }
 };
 
 inline constexpr Type kVoid{};

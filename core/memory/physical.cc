@@ -48,7 +48,8 @@ PhysicalMemory::~PhysicalMemory() {
 
 Expected<void> PhysicalMemory::insert(std::unique_ptr<MemoryRange> range) {
   if (range->size == 0 || range->base + range->size - 1 < range->base) {
-    return fail("memory map: '" + range->name + "' at " + hex(range->base) + " has an impossible size " + hex(range->size));
+    return fail("memory map: '" + range->name + "' at " + hex(range->base) + " has an impossible size " +
+                hex(range->size));
   }
   auto at = std::ranges::upper_bound(ranges_, range->base, {}, [](const auto& r) { return r->base; });
   auto overlaps = [&](const MemoryRange& other) {
@@ -66,7 +67,7 @@ Expected<void> PhysicalMemory::insert(std::unique_ptr<MemoryRange> range) {
 }
 
 Expected<void> PhysicalMemory::add_ram(std::string name, GuestPa base, u64 size) {
-  MIMUS_TRY(u8* host, map_memory(name, size));
+  MIMUS_TRY(u8 * host, map_memory(name, size));
   auto range = std::make_unique<MemoryRange>();
   range->base = base;
   range->size = size;
@@ -78,7 +79,7 @@ Expected<void> PhysicalMemory::add_ram(std::string name, GuestPa base, u64 size)
 
 Expected<void> PhysicalMemory::add_rom(std::string name, GuestPa base, std::span<const u8> contents) {
   const u64 size = align_up(std::max<u64>(contents.size(), 1), kPageSize);
-  MIMUS_TRY(u8* host, map_memory(name, size));
+  MIMUS_TRY(u8 * host, map_memory(name, size));
   std::memcpy(host, contents.data(), contents.size());
   auto range = std::make_unique<MemoryRange>();
   range->base = base;

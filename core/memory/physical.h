@@ -18,20 +18,20 @@ class Device;
 
 // Per-page marks of RAM, shared by all CPUs and DMA.
 enum PageMark : u8 {
-  kPageHasCode = 1,     // translations exist: writes must take the slow path
-  kPageWriteFast = 2,   // some TLB may hold a write fast path to it
-  kPageDirty = 4,       // written since the mark was last cleared
+  kPageHasCode = 1,    // translations exist: writes must take the slow path
+  kPageWriteFast = 2,  // some TLB may hold a write fast path to it
+  kPageDirty = 4,      // written since the mark was last cleared
 };
 
 struct MemoryRange {
   GuestPa base = 0;
   u64 size = 0;
   std::string name;
-  u8* host = nullptr;                    // RAM and ROM: host address of `base`
-  std::atomic<u8>* marks = nullptr;      // RAM: one per page
-  bool writable = true;                  // false: ROM, writes are ignored
-  Device* device = nullptr;              // device region
-  u32 region = 0;                        // RegionId given to the device
+  u8* host = nullptr;                // RAM and ROM: host address of `base`
+  std::atomic<u8>* marks = nullptr;  // RAM: one per page
+  bool writable = true;              // false: ROM, writes are ignored
+  Device* device = nullptr;          // device region
+  u32 region = 0;                    // RegionId given to the device
 
   bool contains(GuestPa pa, u64 bytes) const { return pa >= base && pa - base < size && bytes <= size - (pa - base); }
 };
@@ -50,7 +50,7 @@ class PhysicalMemory {
   PhysicalMemory(const PhysicalMemory&) = delete;
 
   // base and size are multiples of the page size. Overlap with an existing range is an error that names both.
-  Expected<void> add_ram(std::string name, GuestPa base, u64 size);  // memfd-backed, zeroed
+  Expected<void> add_ram(std::string name, GuestPa base, u64 size);                      // memfd-backed, zeroed
   Expected<void> add_rom(std::string name, GuestPa base, std::span<const u8> contents);  // size rounded up to a page
   Expected<void> add_device(std::string name, GuestPa base, u64 size, Device& device, u32 region);
 

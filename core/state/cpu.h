@@ -31,8 +31,8 @@ inline constexpr unsigned kJumpCacheEntries = 4096;
 constexpr u32 jump_cache_index(u64 pc) { return u32((pc ^ (pc >> 12)) & 0x1ffe) >> 1; }
 
 struct ReturnEntry {
-  u64 pc = ~u64{0};   // guest return address
-  u64 code = 0;       // host code that goes on there
+  u64 pc = ~u64{0};  // guest return address
+  u64 code = 0;      // host code that goes on there
 };
 inline constexpr unsigned kReturnStackEntries = 16;
 
@@ -46,19 +46,19 @@ struct alignas(64) CpuState {
   const Runtime* runtime = nullptr;  // slow paths
   u32 left_code = 0;                 // see Leave::edge
   u32 left_edge = 0;
-  u32 return_top = 0;                // byte offset into return_stack of the next free entry (wraps)
-  u32 guest_mxcsr = 0x1f80;          // MXCSR while generated code runs: the guest's rounding mode and sticky flags
+  u32 return_top = 0;        // byte offset into return_stack of the next free entry (wraps)
+  u32 guest_mxcsr = 0x1f80;  // MXCSR while generated code runs: the guest's rounding mode and sticky flags
   u32 host_mxcsr = 0x1f80;
   u32 cpu_index = 0;
   ReturnEntry return_stack[kReturnStackEntries];
-  u64 scratch[8] = {};               // operands and results wider than 64 bits, spills of thunks
-  u64 insn_count = 0;                // retired instructions, when counting is on
-  u64 mode_key = 0;                  // Frontend::mode_key, kept by the run loop
-  u32 regime = 0;                    // data regime; regime_changed() on the port after a change
-  u32 reservation_size = 0;          // bytes; 0: none
-  u64 reservation_address = 0;       // guest physical
+  u64 scratch[8] = {};          // operands and results wider than 64 bits, spills of thunks
+  u64 insn_count = 0;           // retired instructions, when counting is on
+  u64 mode_key = 0;             // Frontend::mode_key, kept by the run loop
+  u32 regime = 0;               // data regime; regime_changed() on the port after a change
+  u32 reservation_size = 0;     // bytes; 0: none
+  u64 reservation_address = 0;  // guest physical
   u64 reservation_value[2] = {};
-  std::atomic<u64> irq_lines{0};     // level of each interrupt input, set by interrupt controllers
+  std::atomic<u64> irq_lines{0};  // level of each interrupt input, set by interrupt controllers
   CpuPort* port = nullptr;
 
   void clear_return_stack() {

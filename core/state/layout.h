@@ -14,9 +14,9 @@ enum class SlotRole : u8 { general, program_counter, flag, floating, vector, sys
 struct SlotDesc {
   std::string_view name;  // as in the architecture manual: "a0", "mstatus"
   ir::Type type;
-  u32 offset;             // bytes from the start of the CpuState
+  u32 offset;  // bytes from the start of the CpuState
   SlotRole role;
-  u8 pin = 0;             // 1..8: kept in a host register by the JITs (backends/emit/contract.h); 0: in memory
+  u8 pin = 0;  // 1..8: kept in a host register by the JITs (backends/emit/contract.h); 0: in memory
 };
 
 struct StateLayout {

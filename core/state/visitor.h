@@ -3,9 +3,9 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <functional>
 #include <span>
-#include <atomic>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -36,7 +36,9 @@ class StateVisitor {
 
   template <class T>
     requires(std::is_integral_v<T> || std::is_enum_v<T>)
-  void field(std::string_view name, T& value) { raw(name, &value, sizeof value); }
+  void field(std::string_view name, T& value) {
+    raw(name, &value, sizeof value);
+  }
 
   // One byte; refused when loaded as anything but 0 and 1.
   void field(std::string_view name, bool& value) {
@@ -54,9 +56,13 @@ class StateVisitor {
     if (loading()) value.store(copy);
   }
   template <class T, size_t N>
-  void field(std::string_view name, T (&values)[N]) { raw(name, values, sizeof values); }
+  void field(std::string_view name, T (&values)[N]) {
+    raw(name, values, sizeof values);
+  }
   template <class T, size_t N>
-  void field(std::string_view name, std::array<T, N>& values) { raw(name, values.data(), sizeof values); }
+  void field(std::string_view name, std::array<T, N>& values) {
+    raw(name, values.data(), sizeof values);
+  }
 
   // An integer that indexes something: refused when loaded as `limit` or more.
   template <class T>

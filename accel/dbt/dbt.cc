@@ -1,0 +1,121 @@
+#include "accel/dbt/dbt.h"
+
+#include <fmt/format.h>
+
+#include "accel/dbt/vcpu.h"
+
+namespace mimus::dbt {
+namespace {
+
+class Dbt final : public Accelerator {
+ public:
+  explicit Dbt(DbtConfig config)
+      : config_(std::move(config)), cache_(config_.memory), translator_(config_, cache_), safepoint_([this] {
+          for (auto& cpu : cpus_) cpu->kick();
+        }) {
+    config_.memory.set_code_watcher(&cache_);
+    for (u32 i = 0; i < config_.cpus; ++i) {
+      cpus_.push_back(std::make_unique<Vcpu>(config_, cache_, translator_, safepoint_, i,
+                                             [this](Vcpu&) { flush_code_from_cpu(); }));
+    }
+    cache_.set_write_path_remover([this](GuestPa page) {
+      for (auto& cpu : cpus_) cpu->tlbs().drop_write_paths(page);
+    });
+    cache_.set_epochs([this] {
+      std::vector<u64> epochs;
+      for (auto& cpu : cpus_) epochs.push_back(cpu->epoch());
+      return epochs;
+    });
+  }
+  ~Dbt() override {
+    stop();
+    config_.memory.set_code_watcher(nullptr);
+  }
+
+  Expected<void> start() override {
+    for (auto& cpu : cpus_) cpu->start();
+    return {};
+  }
+  void stop() override {
+    for (auto& cpu : cpus_) cpu->request_stop();
+    for (auto& cpu : cpus_) cpu->join();
+  }
+  u32 cpu_count() const override { return u32(cpus_.size()); }
+  CpuState& cpu(u32 index) override { return cpus_[index]->state(); }
+  IrqSink& irq_sink(u32 cpu) override { return *cpus_[cpu]; }
+  void pause() override { safepoint_.stop_world(); }
+  void resume() override { safepoint_.resume_world(); }
+  void reset() override {
+    clear_code();
+    for (auto& cpu : cpus_) cpu->reset();
+  }
+  std::string stats() const override;
+
+ private:
+  // Caller: the world is stopped.
+  void clear_code() {
+    auto idle = translator_.quiesce();
+    for (auto& cpu : cpus_) cpu->drop_translations();
+    cache_.clear([this](const CodeWriteToken& token) {
+      if (config_.reset_code_memory) config_.reset_code_memory(token);
+    });
+  }
+  // Called by a vCPU inside its safepoint region: two CPUs may find the memory full at once; the second finds it empty.
+  void flush_code_from_cpu() {
+    safepoint_.leave();
+    safepoint_.stop_world();
+    if (!config_.code_space_left || config_.code_space_left() < kLowCodeSpace) clear_code();
+    safepoint_.resume_world();
+    safepoint_.enter();
+  }
+  static constexpr size_t kLowCodeSpace = 1 << 20;
+
+  DbtConfig config_;
+  CodeCache cache_;
+  Translator translator_;
+  Safepoint safepoint_;
+  std::vector<std::unique_ptr<Vcpu>> cpus_;
+};
+
+std::string Dbt::stats() const {
+  const auto& c = cache_.counters;
+  const auto& t = translator_.counters;
+  std::string text;
+  auto line = [&](std::string_view name, u64 value) { text += fmt::format("{:<28} {}\n", name, value); };
+  line("blocks.translated", c.translations);
+  line("blocks.invalidated", c.invalidated);
+  line("blocks.guest-insns", t.guest_insns);
+  line("blocks.ir-insns", t.ir_insns);
+  line("blocks.interp-fallbacks", t.fallbacks);
+  line("translate.us", t.translate_ns / 1000);
+  line("links", c.links);
+  line("code-pages.marked", c.pages_marked);
+  line("code-cache.clears", c.clears);
+  line("warm.regions", t.regions);
+  line("warm.guest-insns", t.region_insns);
+  line("warm.installed", c.replaced);
+  line("warm.refused", t.refused);
+  line("warm.compile-us", t.compile_ns / 1000);
+  for (size_t i = 0; i < cpus_.size(); ++i) {
+    const auto& v = cpus_[i]->counters;
+    const auto& tlb = cpus_[i]->tlbs().counters;
+    auto cpu_line = [&](std::string_view name, u64 value) { line(fmt::format("cpu{}.{}", i, name), value); };
+    cpu_line("dispatches", v.dispatches);
+    cpu_line("slow-accesses", v.slow_accesses);
+    cpu_line("device-accesses", v.device_accesses);
+    cpu_line("tlb-fills", tlb.fills);
+    cpu_line("tlb-flushes", tlb.flushes);
+    cpu_line("tlb-page-flushes", tlb.page_flushes);
+    cpu_line("space-switches", tlb.switches);
+    cpu_line("exceptions", v.exceptions);
+    cpu_line("interrupts", v.interrupts);
+    cpu_line("waits", v.waits);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::unique_ptr<Accelerator> make_dbt(DbtConfig config) { return std::make_unique<Dbt>(std::move(config)); }
+
+}  // namespace mimus::dbt

@@ -1,0 +1,55 @@
+// The dynamic-binary-translation accelerator: run loop, tiers, code cache. It knows engines and frontends only by their
+// interfaces; the composition root hands them in.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/device/clock.h"
+#include "core/device/event_queue.h"
+#include "core/device/guest_error.h"
+#include "core/engine/accelerator.h"
+#include "core/engine/engine.h"
+#include "core/engine/frontend.h"
+#include "core/memory/physical.h"
+
+namespace mimus::dbt {
+
+// Which engine runs code of which temperature. `warm` takes over from `cold` after `warm_after` executions, and
+// compiles on a thread of its own.
+struct Tiers {
+  Engine* fallback = nullptr;  // interp: runs what `cold` cannot prepare; never null
+  Engine* cold = nullptr;      // runs everything else from its first execution on; may be the fallback
+  std::function<Expected<Engine*>()>
+      load_warm;  // called once, on the compile thread, when something is hot; may be empty
+  u32 warm_after = 0;
+  u32 region_insns = 256;  // budget of a warm region
+};
+
+// Looks at translations as they are made (--dump). Any thread, under a lock.
+struct DumpHook {
+  std::function<bool(GuestPc)> wants;
+  std::function<void(std::string_view stage, const std::string& text)> print;
+};
+
+struct DbtConfig {
+  const Frontend& frontend;
+  PhysicalMemory& memory;
+  Clock& clock;
+  EventQueue& events;
+  u64 timebase_hz = 10'000'000;
+  u32 cpus = 1;
+  Tiers tiers;
+  std::function<size_t()> code_space_left;                       // bytes; empty: unlimited
+  std::function<void(const CodeWriteToken&)> reset_code_memory;  // forgets all generated code
+  GuestErrorSink* guest_errors = nullptr;
+  DumpHook dump;
+  bool verify_ir = false;  // after the frontend and after every pass
+  bool count_insns = false;
+  u32 max_block_insns = 64;
+};
+
+std::unique_ptr<Accelerator> make_dbt(DbtConfig config);
+
+}  // namespace mimus::dbt

@@ -1,0 +1,243 @@
+#include "accel/dbt/translator.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace mimus::dbt {
+namespace {
+
+u64 host_ns() {
+  return u64(std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+                 .count());
+}
+
+constexpr unsigned kStraddleBytes = 16;  // longest instruction of any ISA, rounded up
+constexpr size_t kRegionBlocks = 32;
+
+bool is_direct(const ir::Exit& exit) { return exit.kind == ir::Exit::Kind::jump || exit.kind == ir::Exit::Kind::call; }
+
+}  // namespace
+
+Translator::Translator(const DbtConfig& config, CodeCache& cache)
+    : config_(config), cache_(cache), text_{config.frontend.layout(), config.frontend.helpers()} {
+  if (has_warm()) compiler_ = std::thread([this] { compile_main(); });
+}
+
+Translator::~Translator() {
+  {
+    std::lock_guard lock(queue_mutex_);
+    stop_ = true;
+  }
+  queued_.notify_all();
+  if (compiler_.joinable()) compiler_.join();
+}
+
+bool Translator::lift(const ir::BlockKey& key, std::span<const u8> bytes, u32 first_page_bytes,
+                      std::optional<Fault> next_fault, ir::Block& block) {
+  block.clear();
+  block.key = key;
+  const CodeBytes code{key.pc, bytes, first_page_bytes, next_fault};
+  config_.frontend.translate(code, {config_.max_block_insns}, block);
+  const bool wanted = config_.dump.wants && config_.dump.wants(key.pc);
+  if (!wanted && !config_.verify_ir) {
+    passes::run_passes(block, text_);
+    return true;
+  }
+  if (wanted) {
+    std::lock_guard lock(dump_mutex_);
+    config_.dump.print("ir", ir::print(block, text_));
+  }
+  passes::PassObserver observer;
+  observer.verify = config_.verify_ir;
+  if (wanted) {
+    observer.after = [this](std::string_view pass, const ir::Block& after) {
+      std::lock_guard lock(dump_mutex_);
+      config_.dump.print("pass:" + std::string(pass), ir::print(after, text_));
+    };
+  }
+  passes::run_passes(block, text_, observer);
+  return true;
+}
+
+void Translator::dump(const ir::Block& block, const Code* code, std::string_view tier) {
+  if (!config_.dump.wants || !config_.dump.wants(block.key.pc)) return;
+  std::lock_guard lock(dump_mutex_);
+  config_.dump.print("opt", ir::print(block, text_));
+  if (code) config_.dump.print("host:" + std::string(tier), code->dump());
+}
+
+std::variant<TranslatedBlock*, TranslateFailure> Translator::translate(const ir::BlockKey& key,
+                                                                       const FetchPage& fetch_page) {
+  using Kind = TranslateFailure::Kind;
+  const u64 started = host_ns();
+  const GuestPa page = align_down(key.physical, kPageSize);
+  const u32 in_page = u32(kPageSize - (key.physical & kPageMask));
+  const u8* host = config_.memory.host(key.physical, in_page);
+  if (!host) return TranslateFailure{Kind::fault, config_.frontend.bus_fault(key.pc, Access::execute)};
+
+  const u64 generation = cache_.mark_page(page);
+  u64 second_generation = 0;
+  GuestPa second_page = 0;
+  std::span<const u8> bytes(host, in_page);
+  std::optional<Fault> next_fault;
+  u8 joined[2 * kStraddleBytes];
+  if (in_page < kStraddleBytes) {
+    const auto next = fetch_page(align_down(key.pc, kPageSize) + kPageSize);
+    const u8* more = nullptr;
+    if (const GuestPa* physical = std::get_if<GuestPa>(&next)) {
+      second_page = *physical;
+      more = config_.memory.host(second_page, kStraddleBytes);
+      if (!more) next_fault = config_.frontend.bus_fault(align_down(key.pc, kPageSize) + kPageSize, Access::execute);
+    } else {
+      next_fault = std::get<Fault>(next);
+    }
+    std::copy_n(host, in_page, joined);
+    bytes = {joined, in_page};
+    if (more) {
+      second_generation = cache_.mark_page(second_page);
+      std::copy_n(more, kStraddleBytes, joined + in_page);
+      bytes = {joined, in_page + kStraddleBytes};
+    }
+  }
+
+  Scratch scratch;
+  ir::Block& block = scratch.block;
+  lift(key, bytes, in_page, next_fault, block);
+
+  auto made = std::make_unique<TranslatedBlock>();
+  made->key = key;
+  made->id = cache_.next_id();
+  made->guest_bytes = block.guest_bytes;
+  made->guest_insns = block.guest_insns;
+  made->straddles = block.guest_bytes > in_page;
+  made->second_page = second_page;
+  made->bytes_hash = hash_code(bytes.subspan(0, std::min<size_t>(bytes.size(), block.guest_bytes)));
+  for (const ir::Exit& exit : block.exits) {
+    if (is_direct(exit)) made->targets.push_back(exit.target);
+  }
+
+  const ir::Block* const blocks[] = {&block};
+  const ir::Region region{{blocks[0]}};
+  PrepareOptions options{.code_id = made->id, .count_insns = config_.count_insns};
+  if (has_warm()) {
+    options.profile = true;
+    options.profile_limit = config_.tiers.warm_after;
+  }
+  auto code = config_.tiers.cold->prepare(region, options);
+  if (!code && config_.tiers.cold != config_.tiers.fallback) {
+    if (config_.code_space_left && config_.code_space_left() < 65536) return TranslateFailure{Kind::out_of_space, {}};
+    ++counters.fallbacks;
+    code = config_.tiers.fallback->prepare(region, options);
+  }
+  if (!code) {
+    if (config_.guest_errors) config_.guest_errors->guest_error("dbt", code.error().message);
+    return TranslateFailure{Kind::out_of_space, {}};
+  }
+  made->code = std::move(*code);
+  dump(block, made->code.get(), config_.tiers.cold->name());
+
+  counters.guest_insns += block.guest_insns;
+  counters.ir_insns += block.insts.size();
+  TranslatedBlock* published = cache_.publish(std::move(made), generation, second_generation);
+  counters.translate_ns += host_ns() - started;
+  if (!published) return TranslateFailure{Kind::retry, {}};
+  return published;
+}
+
+// ---- the warm tier ----
+
+std::unique_lock<std::mutex> Translator::quiesce() {
+  std::unique_lock held(compile_mutex_);
+  std::lock_guard lock(queue_mutex_);
+  queue_.clear();
+  return held;
+}
+
+void Translator::request_warm(TranslatedBlock& t) {
+  if (!has_warm() || t.straddles || t.tier_requested.exchange(true)) return;
+  {
+    std::lock_guard lock(queue_mutex_);
+    queue_.push_back({t.key, &t});
+  }
+  queued_.notify_one();
+}
+
+void Translator::compile_main() {
+  Engine* engine = nullptr;
+  for (;;) {
+    {
+      std::unique_lock lock(queue_mutex_);
+      queued_.wait(lock, [&] { return stop_ || !queue_.empty(); });
+      if (stop_) return;
+    }
+    std::lock_guard compiling(compile_mutex_);
+    WarmJob job;
+    {
+      std::lock_guard lock(queue_mutex_);
+      if (queue_.empty()) continue;
+      job = queue_.front();
+      queue_.pop_front();
+    }
+    if (!engine) {
+      auto loaded = config_.tiers.load_warm();
+      if (!loaded) {
+        if (config_.guest_errors) config_.guest_errors->guest_error("dbt", loaded.error().message);
+        return;  // everything stays in the cold tier
+      }
+      engine = *loaded;
+    }
+    compile(job, *engine);
+  }
+}
+
+// Breadth first from the seed over direct edges whose targets have run (are in the cache), within the seed's page.
+std::vector<ir::Block> Translator::form_region(const TranslatedBlock& seed) {
+  std::vector<ir::Block> blocks;
+  std::vector<ir::BlockKey> pending{seed.key};
+  const GuestPc page = align_down(seed.key.pc, kPageSize);
+  u32 insns = 0;
+  for (size_t next = 0; next < pending.size() && blocks.size() < kRegionBlocks && insns < config_.tiers.region_insns;
+       ++next) {
+    const ir::BlockKey key = pending[next];
+    const u32 in_page = u32(kPageSize - (key.physical & kPageMask));
+    const u8* host = config_.memory.host(key.physical, in_page);
+    ir::Block block;
+    lift(key, {host, in_page}, in_page, std::nullopt, block);
+    if (block.guest_bytes > in_page) continue;
+    insns += block.guest_insns;
+    for (const ir::Exit& exit : block.exits) {
+      if (exit.kind != ir::Exit::Kind::jump || align_down(exit.target, kPageSize) != page) continue;
+      const ir::BlockKey target{key.physical - (key.pc & kPageMask) + (exit.target & kPageMask), exit.target, key.mode};
+      const TranslatedBlock* known = cache_.find(target);
+      if (!known || known->straddles || std::ranges::find(pending, target) != pending.end()) continue;
+      pending.push_back(target);
+    }
+    blocks.push_back(std::move(block));
+  }
+  return blocks;
+}
+
+void Translator::compile(const WarmJob& job, Engine& engine) {
+  TranslatedBlock& seed = *job.translation;
+  if (!seed.valid) return;
+  const u64 started = host_ns();
+  const u64 generation = cache_.generation(align_down(seed.key.physical, kPageSize));
+  const std::vector<ir::Block> blocks = form_region(seed);
+  if (blocks.empty()) return;
+  ir::Region region;
+  for (const ir::Block& block : blocks) region.blocks.push_back(&block);
+  const u32 id = cache_.next_id();
+  auto code = engine.prepare(region, {.code_id = id, .count_insns = config_.count_insns});
+  counters.compile_ns += host_ns() - started;
+  if (!code) {
+    ++counters.refused;
+    if (config_.dump.wants && config_.dump.wants(seed.key.pc)) config_.dump.print("refused", code.error().message);
+    return;
+  }
+  ++counters.regions;
+  for (const ir::Block& block : blocks) counters.region_insns += block.guest_insns;
+  dump(blocks.front(), code->get(), engine.name());
+  cache_.replace(seed, std::move(*code), id, generation);
+}
+
+}  // namespace mimus::dbt

@@ -1,0 +1,74 @@
+// Translator: guest bytes -> IR -> passes -> engine -> code cache. Also the region former and the compile thread of
+// the warm tier.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include "accel/dbt/code_cache.h"
+#include "accel/dbt/dbt.h"
+#include "core/passes/pass.h"
+
+namespace mimus::dbt {
+
+// Why nothing was translated.
+struct TranslateFailure {
+  enum class Kind { fault, retry, out_of_space } kind;
+  Fault fault;
+};
+
+// Fetches the physical address of the page that follows; used when an instruction may straddle.
+using FetchPage = std::function<std::variant<GuestPa, Fault>(GuestVa page)>;
+
+class Translator {
+ public:
+  Translator(const DbtConfig& config, CodeCache& cache);
+  ~Translator();
+
+  // On a vCPU's thread, outside generated code.
+  std::variant<TranslatedBlock*, TranslateFailure> translate(const ir::BlockKey& key, const FetchPage& fetch_page);
+
+  // A translation has become hot: compile it with the warm tier, in the background.
+  void request_warm(TranslatedBlock& translation);
+  bool has_warm() const { return bool(config_.tiers.load_warm); }
+
+  // While held nothing is being compiled in the background and what was queued is forgotten.
+  std::unique_lock<std::mutex> quiesce();
+
+  struct Counters {
+    std::atomic<u64> guest_insns{0}, ir_insns{0}, translate_ns{0}, regions{0}, region_insns{0}, compile_ns{0},
+        refused{0}, fallbacks{0};
+  } counters;
+
+ private:
+  struct Scratch {  // one per thread that translates, kept to avoid allocation
+    ir::Block block;
+  };
+  struct WarmJob {
+    ir::BlockKey key;
+    TranslatedBlock* translation;
+  };
+  void compile_main();
+  void compile(const WarmJob& job, Engine& engine);
+  std::vector<ir::Block> form_region(const TranslatedBlock& seed);
+  bool lift(const ir::BlockKey& key, std::span<const u8> bytes, u32 first_page_bytes, std::optional<Fault> next_fault,
+            ir::Block& block);
+  void dump(const ir::Block& block, const Code* code, std::string_view tier);
+
+  const DbtConfig& config_;
+  CodeCache& cache_;
+  ir::TextContext text_;
+  std::mutex dump_mutex_;
+
+  std::mutex compile_mutex_;  // held while a job runs
+  std::mutex queue_mutex_;
+  std::condition_variable queued_;
+  std::deque<WarmJob> queue_;
+  bool stop_ = false;
+  std::thread compiler_;
+};
+
+}  // namespace mimus::dbt

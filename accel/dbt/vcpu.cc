@@ -1,0 +1,295 @@
+#include "accel/dbt/vcpu.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+
+namespace mimus::dbt {
+
+Vcpu::Vcpu(const DbtConfig& config, CodeCache& cache, Translator& translator, Safepoint& safepoint, u32 index,
+           std::function<void(Vcpu&)> out_of_space)
+    : config_(config),
+      cache_(cache),
+      translator_(translator),
+      safepoint_(safepoint),
+      out_of_space_(std::move(out_of_space)),
+      state_(config.frontend.make_state(index)) {
+  state_->cpu_index = index;
+  state_->port = this;
+  state_->runtime = &kRuntime;
+  for (unsigned i = 0; i < kTimers; ++i) {
+    timers_[i] = config_.events.create_timer([this, i] {
+      timers_fired_.fetch_or(1u << i);
+      kick();
+    });
+  }
+  reset();
+}
+
+Vcpu::~Vcpu() { join(); }
+
+void Vcpu::reset() {
+  config_.frontend.reset(*state_);
+  state_->reservation_size = 0;
+  state_->leave = 0;
+  waiting_ = false;
+  timers_fired_ = 0;
+  for (auto timer : timers_) config_.events.disarm(timer);
+  tlbs_.flush({});
+  mode_dirty_ = true;
+}
+
+void Vcpu::drop_translations() {
+  tlbs_.flush_jump_caches();
+  state_->clear_return_stack();
+  if (state_->leave == u32(Leave::edge)) state_->leave = u32(Leave::dispatch);
+}
+
+// ---- threads and requests ----
+
+void Vcpu::start() {
+  stop_ = false;
+  thread_ = std::thread([this] { thread_main(); });
+}
+
+void Vcpu::request_stop() {
+  stop_ = true;
+  kick();
+}
+
+void Vcpu::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Vcpu::kick() {
+  state_->exit_request.store(1, std::memory_order_release);
+  std::lock_guard lock(wake_mutex_);
+  wake_pending_ = true;
+  woken_.notify_one();
+}
+
+void Vcpu::set_irq(unsigned input, bool level) {
+  const u64 mask = u64{1} << input;
+  if (!level) {
+    state_->irq_lines.fetch_and(~mask);
+  } else if (!(state_->irq_lines.fetch_or(mask) & mask)) {
+    kick();
+  }
+}
+
+void Vcpu::sleep_until_woken() {
+  safepoint_.leave();
+  {
+    std::unique_lock lock(wake_mutex_);
+    woken_.wait(lock, [&] { return wake_pending_; });
+    wake_pending_ = false;
+  }
+  safepoint_.enter();
+}
+
+void Vcpu::handle_requests() {
+  // Cleared first: a request that arrives from here on is seen at the next poll.
+  state_->exit_request.store(0, std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (safepoint_.wanted()) {
+    safepoint_.leave();
+    safepoint_.enter();
+  }
+  if (u32 fired = timers_fired_.exchange(0)) {
+    for (unsigned i = 0; i < kTimers; ++i) {
+      if (fired >> i & 1) config_.frontend.timer_fired(*state_, i);
+    }
+  }
+  if (waiting_) {
+    if (!config_.frontend.wakes(*state_)) {
+      ++counters.waits;
+      sleep_until_woken();
+      state_->exit_request.store(1, std::memory_order_relaxed);  // look again
+      return;
+    }
+    waiting_ = false;
+  }
+  if (config_.frontend.take_interrupt(*state_)) {
+    ++counters.interrupts;
+    state_->leave = u32(Leave::dispatch);
+    mode_dirty_ = true;
+  }
+}
+
+// Brings the cached pointers in line with the privilege mode, regime and address space of the state.
+void Vcpu::sync_mode() {
+  mode_dirty_ = false;
+  const u64 mode = config_.frontend.mode_key(*state_);
+  tlbs_.select(config_.frontend.context(*state_));
+  regime_changed();
+  JumpCache& jumps = tlbs_.current().jump_cache(mode);
+  if (&jumps == jumps_ && mode == state_->mode_key) return;
+  jumps_ = &jumps;
+  state_->mode_key = mode;
+  state_->jump_cache = jumps.entries.data();
+  state_->clear_return_stack();  // its entries hold for one mode and address space
+}
+
+void Vcpu::thread_main() {
+  safepoint_.enter();
+  while (!stop_.load(std::memory_order_relaxed)) {
+    if (state_->exit_request.load(std::memory_order_acquire)) {
+      handle_requests();
+      if (waiting_) continue;
+    }
+    if (mode_dirty_) sync_mode();
+    const bool by_edge = state_->leave == u32(Leave::edge);
+    const u32 from = state_->left_code, edge = state_->left_edge;
+    TranslatedBlock* found = find_or_translate();
+    if (!found) continue;
+    if (by_edge) cache_.link(from, edge, *found);
+    run_translation(*found);
+  }
+  safepoint_.leave();
+}
+
+void Vcpu::run_translation(TranslatedBlock& t) {
+  Code& code = *t.current.load(std::memory_order_acquire);
+  if (translator_.has_warm() && !t.tier_requested.load(std::memory_order_relaxed)) {
+    const bool hot = code.host_entry() ? code.hot() : ++t.runs >= config_.tiers.warm_after;
+    if (hot) translator_.request_warm(t);
+  }
+  ++counters.dispatches;
+  state_->leave = u32(Leave::none);
+  code.run(*state_);
+  epoch_.store(epoch_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+}
+
+// ---- finding code ----
+
+TranslatedBlock* Vcpu::find_or_translate() {
+  const u32 index = jump_cache_index(state_->pc);
+  const JumpCache::Found& found = jumps_->found[index];
+  if (found.pc == state_->pc && found.translation->valid.load(std::memory_order_acquire)) {
+    jumps_->entries[index] = {state_->pc, found.translation->current.load(std::memory_order_relaxed)->host_entry()};
+    if (!jumps_->entries[index].code) jumps_->entries[index] = {};
+    return found.translation;
+  }
+  return lookup_slow(*jumps_, index);
+}
+
+TranslatedBlock* Vcpu::lookup_slow(JumpCache& jumps, u32 index) {
+  const GuestPc pc = state_->pc;
+  Fault fault;
+  ir::BlockKey key{0, pc, state_->mode_key};
+  if (!fetch(pc, key.physical, fault)) {
+    raise(fault, 0);
+    return nullptr;
+  }
+  TranslatedBlock* t = cache_.find(key);
+  if (t && t->straddles) {  // the second page may be mapped elsewhere by now
+    GuestPa second;
+    if (!fetch(align_down(pc, kPageSize) + kPageSize, second, fault)) {
+      raise(fault, 0);
+      return nullptr;
+    }
+    if (align_down(second, kPageSize) != t->second_page) {
+      cache_.code_page_written(align_down(key.physical, kPageSize));
+      t = nullptr;
+    }
+  }
+  if (!t) {
+    auto fetch_page = [&](GuestVa page) -> std::variant<GuestPa, Fault> {
+      GuestPa physical;
+      Fault next;
+      if (!fetch(page, physical, next)) return next;
+      return physical;
+    };
+    auto made = translator_.translate(key, fetch_page);
+    if (const auto* failure = std::get_if<TranslateFailure>(&made)) {
+      if (failure->kind == TranslateFailure::Kind::fault) raise(failure->fault, 0);
+      if (failure->kind == TranslateFailure::Kind::out_of_space) out_of_space_(*this);
+      return nullptr;
+    }
+    t = std::get<TranslatedBlock*>(made);
+  }
+  tlbs_.current().note_fetch(pc, 0);
+  jumps.found[index] = {pc, t};
+  const u64 entry = t->current.load(std::memory_order_relaxed)->host_entry();
+  jumps.entries[index] = entry ? JumpEntry{pc, entry} : JumpEntry{};
+  return t;
+}
+
+bool Vcpu::fetch(GuestPc pc, GuestPa& physical, Fault& fault) {
+  const unsigned regime = config_.frontend.fetch_regime(*state_);
+  FetchEntry& entry = tlbs_.current().fetch_entry(pc);
+  const u64 tag = align_down(pc, kPageSize) | regime;
+  if (entry.page != tag) {
+    const WalkResult walked = config_.frontend.walk(*state_, config_.memory, pc, Access::execute, regime);
+    if (const Fault* refused = std::get_if<Fault>(&walked)) {
+      fault = *refused;
+      return false;
+    }
+    const Translation& mapping = std::get<Translation>(walked);
+    if (!mapping.cacheable) {
+      physical = mapping.page + (pc & kPageMask);
+      return true;
+    }
+    entry = {tag, mapping.page};
+    tlbs_.current().note_fetch(pc, mapping.mapping_size);
+  }
+  physical = entry.physical + (pc & kPageMask);
+  return true;
+}
+
+// ---- CpuPort ----
+
+u64 Vcpu::timebase() { return u64(u128(config_.clock.now_ns()) * config_.timebase_hz / 1'000'000'000); }
+
+void Vcpu::set_timer(unsigned timer, u64 deadline_ticks) {
+  timers_fired_.fetch_and(~(1u << timer));
+  if (deadline_ticks == ~u64{0}) return config_.events.disarm(timers_[timer]);
+  if (deadline_ticks <= timebase()) {
+    config_.events.disarm(timers_[timer]);
+    timers_fired_.fetch_or(1u << timer);
+    state_->exit_request.store(1, std::memory_order_relaxed);
+    return;
+  }
+  const u128 ns = (u128(deadline_ticks) * 1'000'000'000 + config_.timebase_hz - 1) / config_.timebase_hz;
+  config_.events.arm(timers_[timer], ns > ~u64{0} / 2 ? ~u64{0} / 2 : u64(ns));
+}
+
+void Vcpu::flush_tlb(const TlbFlush& flush) {
+  tlbs_.flush(flush);
+  state_->clear_return_stack();
+}
+
+void Vcpu::fence_code() {
+  cache_.fence_check();
+  if (state_->leave == u32(Leave::none)) state_->leave = u32(Leave::dispatch);
+}
+
+void Vcpu::context_changed() {
+  mode_dirty_ = true;
+  state_->exit_request.store(1, std::memory_order_relaxed);
+}
+
+void Vcpu::regime_changed() {
+  DataTlb& tlb = tlbs_.data_tlb(state_->regime);
+  state_->tlb = tlb.data();
+  state_->tlb_mask = tlb.mask();
+}
+
+void Vcpu::mode_changed() {
+  mode_dirty_ = true;
+  state_->exit_request.store(1, std::memory_order_relaxed);
+}
+
+void Vcpu::wait_for_interrupt() {
+  waiting_ = true;
+  state_->exit_request.store(1, std::memory_order_relaxed);
+}
+
+u64 Vcpu::random() {
+  u64 value = 0;
+  while (getrandom(&value, sizeof value, 0) != sizeof value) {
+  }
+  return value;
+}
+
+}  // namespace mimus::dbt

@@ -1,0 +1,105 @@
+// One virtual CPU: its thread's run loop, its translation caches, and the CpuPort its frontend's helpers talk to.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "accel/dbt/code_cache.h"
+#include "accel/dbt/dbt.h"
+#include "accel/dbt/safepoint.h"
+#include "accel/dbt/tlb.h"
+#include "accel/dbt/translator.h"
+
+namespace mimus::dbt {
+
+extern const Runtime kRuntime;  // runtime.cc
+
+// Where an access ends up.
+struct Resolved {
+  u8* host = nullptr;  // RAM or ROM
+  const MemoryRange* range = nullptr;
+  GuestPa physical = 0;
+};
+
+class Vcpu final : public CpuPort, public IrqSink {
+ public:
+  static constexpr unsigned kTimers = 4;
+
+  Vcpu(const DbtConfig& config, CodeCache& cache, Translator& translator, Safepoint& safepoint, u32 index,
+       std::function<void(Vcpu&)> out_of_space);
+  ~Vcpu() override;
+
+  void start();
+  void request_stop();
+  void join();
+  void reset();  // outside the run loop
+  void kick();   // any thread: leave generated code and any wait soon
+  CpuState& state() { return *state_; }
+  TlbSet& tlbs() { return tlbs_; }
+  u64 epoch() const { return epoch_.load(std::memory_order_relaxed); }
+  void drop_translations();  // in a safepoint: the code cache is being cleared
+
+  // -- IrqSink: any thread --
+  void set_irq(unsigned input, bool level) override;
+
+  // -- CpuPort: this CPU's thread --
+  PhysicalMemory& memory() override { return config_.memory; }
+  u64 timebase() override;
+  void set_timer(unsigned timer, u64 deadline_ticks) override;
+  void flush_tlb(const TlbFlush& flush) override;
+  void fence_code() override;
+  void context_changed() override;
+  void regime_changed() override;
+  void mode_changed() override;
+  void interrupts_changed() override { state_->exit_request.store(1, std::memory_order_relaxed); }
+  void wait_for_interrupt() override;
+  u64 random() override;
+
+  // -- slow paths (runtime.cc) --
+  // False if the access faulted: the exception has been delivered.
+  bool resolve(GuestVa va, unsigned bytes, Access access, u16 mem_attr, u64 site, Resolved& out);
+  void raise(const Fault& fault, u64 site);
+  u64 device_read(const Resolved& at, unsigned bytes);
+  void device_write(const Resolved& at, unsigned bytes, u64 value);
+  const DbtConfig& config() const { return config_; }
+
+  struct Counters {
+    u64 slow_accesses = 0, device_accesses = 0, dispatches = 0, interrupts = 0, exceptions = 0, waits = 0;
+  } counters;
+
+ private:
+  void thread_main();
+  void handle_requests();
+  void sync_mode();
+  void sleep_until_woken();
+  TranslatedBlock* find_or_translate();
+  TranslatedBlock* lookup_slow(JumpCache& jumps, u32 index);
+  bool fetch(GuestPc pc, GuestPa& physical, Fault& fault);
+  void install(GuestVa va, unsigned regime, const Translation& mapping, const MemoryRange& range, Access access);
+  void run_translation(TranslatedBlock& translation);
+
+  const DbtConfig& config_;
+  CodeCache& cache_;
+  Translator& translator_;
+  Safepoint& safepoint_;
+  std::function<void(Vcpu&)> out_of_space_;  // called inside the safepoint region; frees code memory
+  std::unique_ptr<CpuState, void (*)(CpuState*)> state_;
+  TlbSet tlbs_;
+  JumpCache* jumps_ = nullptr;
+  bool mode_dirty_ = true;
+  bool waiting_ = false;
+  u8 rom_sink_[kPageSize];  // where writes to ROM go
+
+  std::atomic<u64> epoch_{0};
+  std::atomic<u32> timers_fired_{0};
+  EventQueue::TimerId timers_[kTimers] = {};
+  std::atomic<bool> stop_{false};
+  std::mutex wake_mutex_;
+  std::condition_variable woken_;
+  bool wake_pending_ = false;
+  std::thread thread_;
+};
+
+}  // namespace mimus::dbt
