@@ -145,8 +145,7 @@ void EventQueue::State::turn(std::vector<pollfd>& fds, std::vector<WatchId>& ids
   run_watches(fds, ids);
 }
 
-EventQueue::EventQueue(Clock& clock, std::mutex& machine_lock)
-    : state_(std::make_unique<State>(clock, machine_lock)) {}
+EventQueue::EventQueue(Clock& clock, std::mutex& machine_lock) : state_(std::make_unique<State>(clock, machine_lock)) {}
 EventQueue::~EventQueue() { close(state_->wake_fd); }
 
 EventQueue::TimerId EventQueue::create_timer(Callback callback) {

@@ -215,7 +215,8 @@ class Comparer final : public Reader {
     compare(name, saved, data);
   }
   void compare(std::string_view name, std::span<const u8> saved, std::span<const u8> now) {
-    if (!std::ranges::equal(saved, now)) differences += path(name) + ": saved " + show(saved) + ", now " + show(now) + "\n";
+    if (!std::ranges::equal(saved, now))
+      differences += path(name) + ": saved " + show(saved) + ", now " + show(now) + "\n";
   }
 };
 
