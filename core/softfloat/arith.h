@@ -2,6 +2,8 @@
 // All take and return bit patterns of F, round by env.rm and accumulate env.flags.
 #pragma once
 
+#include <type_traits>
+
 #include "core/softfloat/parts.h"
 
 namespace mimus::softfloat {

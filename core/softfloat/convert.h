@@ -13,7 +13,7 @@ template <class To, class From, class P>
 typename To::Bits convert(typename From::Bits bits, Env& env) {
   const Parts a = read<From, P>(bits, env);
   if (a.is_nan()) return propagate_nan<To, P>({a}, env);
-  note_subnormals<P>(env, a);
+  if constexpr (!From::explicit_integer) note_subnormals<P>(env, a);  // FLD reports them, FST does not
   if (a.is_inf()) return To::inf(a.sign);
   if (a.is_zero()) return To::zero(a.sign);
   return round_pack<To, P>(exact(a), env);
@@ -33,6 +33,7 @@ typename F::Bits round_to_int(typename F::Bits bits, bool exact, Env& env) {
   bits = flush_input<F, P>(bits, env);
   const Parts a = unpack<F>(bits);
   if (a.is_nan()) return propagate_nan<F, P>({a}, env);
+  if constexpr (P::round_reports_denormals) note_subnormals<P>(env, a);
   if (!a.is_finite() || a.exp >= static_cast<int>(F::frac_bits)) return bits;
   const Rounded rounded = round_magnitude(a, 0, env.rm);
   if (rounded.inexact && exact) env.raise(kInexact);

@@ -12,7 +12,7 @@ struct Format {
   static constexpr unsigned exp_bits = ExpBits;
   static constexpr unsigned frac_bits = FracBits;
   static constexpr bool explicit_integer = ExplicitInteger;
-  static constexpr unsigned precision = FracBits + 1;  // significand digits, p in IEEE 754
+  static constexpr unsigned precision = FracBits + 1;  // digits that results are rounded to, p in IEEE 754
   static constexpr unsigned exp_lsb = FracBits + (ExplicitInteger ? 1 : 0);
   static constexpr unsigned width = 1 + ExpBits + exp_lsb;
   static constexpr int exp_max_field = (1 << ExpBits) - 1;  // the field of infinities and NaNs
@@ -35,5 +35,13 @@ using BF16 = Format<u16, 8, 7>;
 using F32 = Format<u32, 8, 23>;
 using F64 = Format<u64, 11, 52>;
 using F80 = Format<u128, 15, 63, true>;  // x87 double extended; the low 80 bits of the u128
+
+// F80 with results rounded to fewer digits by the x87 control word's PC field (Intel SDM volume 1, 8.1.5.2).
+struct F80Single : F80 {
+  static constexpr unsigned precision = 24;
+};
+struct F80Double : F80 {
+  static constexpr unsigned precision = 53;
+};
 
 }  // namespace mimus::softfloat

@@ -166,8 +166,11 @@ constexpr typename F::Bits overflow(bool sign, Env& env) {
   const bool to_infinity = env.rm == Rounding::rne || env.rm == Rounding::rmm || (env.rm == Rounding::rdn && sign) ||
                            (env.rm == Rounding::rup && !sign);
   if (to_infinity) return F::inf(sign);
-  const auto exp_field = static_cast<typename F::Bits>(F::exp_max_field - 1) << F::exp_lsb;
-  return static_cast<typename F::Bits>(F::zero(sign) | exp_field | F::integer_bit | F::frac_mask);
+  // One field below infinity, with as many ones as the precision has digits.
+  constexpr auto lowest_digit = static_cast<typename F::Bits>(u128{1} << (F::frac_bits + 1 - F::precision));
+  constexpr auto exp_field = static_cast<typename F::Bits>(F::exp_max_field - 1) << F::exp_lsb;
+  constexpr auto frac = static_cast<typename F::Bits>(F::frac_mask + 1 - lowest_digit);
+  return static_cast<typename F::Bits>(F::zero(sign) | exp_field | F::integer_bit | frac);
 }
 
 // Is a value below the normal range tiny, by the policy's way of detecting it (IEEE 754-2019, 7.5)?
@@ -202,9 +205,9 @@ constexpr typename F::Bits round_pack(const Exact& value, Env& env) {
   if (exp > F::emax) [[unlikely]]
     return overflow<F>(value.sign, env);
   if (rounded.inexact) env.raise(tiny ? kUnderflow | kInexact : kInexact);
-  const bool normal = (rounded.kept >> F::frac_bits) != 0;
+  const bool normal = (rounded.kept >> (F::precision - 1)) != 0;
   const auto field = static_cast<Bits>(normal ? exp + F::emax : 0) << F::exp_lsb;
-  const auto frac = static_cast<Bits>(rounded.kept) & F::frac_mask;
+  const auto frac = static_cast<Bits>(rounded.kept << (F::frac_bits + 1 - F::precision)) & F::frac_mask;
   return static_cast<Bits>(F::zero(value.sign) | field | (normal ? F::integer_bit : Bits{0}) | frac);
 }
 

@@ -29,6 +29,7 @@ struct RiscV {
   static constexpr bool nan_addend_first = false;         // order of fused multiply-add operands in the NaN rule
   static constexpr bool inf_times_zero_dominates = true;  // inf * 0 + qNaN is invalid and gives the default NaN
   static constexpr bool reports_denormals = false;        // using a subnormal operand raises kDenormal
+  static constexpr bool round_reports_denormals = false;  // ... even when it is only rounded to an integral value
   static constexpr bool flushed_input_reports = false;    // flushing a subnormal operand raises kDenormal
   static constexpr bool flushed_output_inexact = false;   // flushing a tiny result raises kInexact as well
 };
@@ -42,6 +43,7 @@ struct Arm {
   static constexpr bool nan_addend_first = true;
   static constexpr bool inf_times_zero_dominates = true;
   static constexpr bool reports_denormals = false;
+  static constexpr bool round_reports_denormals = false;
   static constexpr bool flushed_input_reports = true;
   static constexpr bool flushed_output_inexact = false;
 };
@@ -60,13 +62,15 @@ struct X86 {
   static constexpr bool nan_addend_first = false;
   static constexpr bool inf_times_zero_dominates = false;
   static constexpr bool reports_denormals = true;
+  static constexpr bool round_reports_denormals = false;  // ROUNDSD; FRNDINT differs
   static constexpr bool flushed_input_reports = false;
   static constexpr bool flushed_output_inexact = true;
 };
 
-// x87: the same but for the choice between two NaNs (Intel SDM volume 1, 4.8.3.5, Table 4-7).
+// x87: the choice between two NaNs (Intel SDM volume 1, 4.8.3.5, Table 4-7) and FRNDINT's exceptions are its own.
 struct X87 : X86 {
   static constexpr NanRule nan_rule = NanRule::largest_significand;
+  static constexpr bool round_reports_denormals = true;
 };
 
 }  // namespace mimus::softfloat

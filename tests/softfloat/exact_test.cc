@@ -39,7 +39,7 @@ class ExactArithmetic : public testing::Test {
 
   // `operation(env)` in all modes against the oracle of an exact nonzero result.
   template <class Operation, class Versus>
-  void check(Checker& checker, std::initializer_list<u64> operands, bool sign, Operation operation, Versus versus) {
+  void check(Checker& checker, std::initializer_list<u128> operands, bool sign, Operation operation, Versus versus) {
     Env truncating{Rounding::rtz};
     const Oracle<F, Versus> oracle(sign, operation(truncating), versus);
     if (!oracle.valid()) checker.expect(operands, truncating, 0, 0, 1, 1);
