@@ -175,7 +175,8 @@ typename F::Bits fma_nan(const Parts& a, const Parts& b, const Parts& c, bool in
   return propagate_nan<F, P>({a, b, c}, env);
 }
 
-// a * b + c, rounded once. For the negated forms flip the sign bit of `a` (negates the product) or of `c` first.
+// a * b + c, rounded once. For the negated forms flip the sign bit of `a` (negates the product) or of `c` first; for
+// x86 not that of a NaN: VFNMADD and its kin propagate NaNs with the sign they came with.
 template <class F, class P>
 typename F::Bits fma(typename F::Bits a_bits, typename F::Bits b_bits, typename F::Bits c_bits, Env& env) {
   static_assert(2 * F::precision < 127, "round_sum must hold the exact product");

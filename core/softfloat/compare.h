@@ -110,6 +110,21 @@ typename F::Bits maximum(typename F::Bits a, typename F::Bits b, Env& env) {
   return min_max<F, P, MinMaxRule::nan_2019, true>(a, b, env);
 }
 
+// The first operand if it is less (or greater), else the second one: x86 MINSD, MAXSD. So NaNs, which all raise
+// kInvalid, and equal zeros give the second operand, unquieted.
+template <class F, class P>
+typename F::Bits min_or_second(typename F::Bits a, typename F::Bits b, Env& env) {
+  const Order order = compare<F, P>(a, b, true, env);
+  Env silent = env;
+  return flush_input<F, P>(order == Order::less ? a : b, silent);
+}
+template <class F, class P>
+typename F::Bits max_or_second(typename F::Bits a, typename F::Bits b, Env& env) {
+  const Order order = compare<F, P>(a, b, true, env);
+  Env silent = env;
+  return flush_input<F, P>(order == Order::greater ? a : b, silent);
+}
+
 // One bit of ten, as RISC-V FCLASS returns it (RISC-V Unprivileged ISA 20240411, 20.9, Table 38): -inf, -normal,
 // -subnormal, -0, +0, +subnormal, +normal, +inf, signaling NaN, quiet NaN. Raises nothing, flushes nothing.
 template <class F>

@@ -91,6 +91,11 @@ TYPED_TEST(Sse, Mul) { check_binary<TypeParam>("mul", BINARY((mul<TypeParam, X86
 TYPED_TEST(Sse, Div) { check_binary<TypeParam>("div", BINARY((div<TypeParam, X86>(a, b, env))), HOST_BINARY_OP(div)); }
 TYPED_TEST(Sse, Sqrt) { check_unary<TypeParam>("sqrt", UNARY((sqrt<TypeParam, X86>(a, env))), HOST_UNARY_OP(sqrt)); }
 
+TYPED_TEST(Sse, MinMax) {
+  check_binary<TypeParam>("min", BINARY((min_or_second<TypeParam, X86>(a, b, env))), HOST_BINARY_OP(min));
+  check_binary<TypeParam>("max", BINARY((max_or_second<TypeParam, X86>(a, b, env))), HOST_BINARY_OP(max));
+}
+
 TYPED_TEST(Sse, RoundToInt) {
   check_unary<TypeParam>("round exact", UNARY((round_to_int<TypeParam, X86>(a, true, env))),
                          HOST_UNARY_OP(round_exact));
@@ -214,7 +219,7 @@ TEST(SseConvert, FromInt) {
     for (unsigned shift = 0; shift < 64; ++shift) {
       for (s64 offset : {-1, 0, 1}) {
         check(static_cast<s64>((u64{1} << shift) + static_cast<u64>(offset)), Env{rm});
-        check(static_cast<s64>(~u64{0} << shift) + offset, Env{rm});
+        check(static_cast<s64>((~u64{0} << shift) + static_cast<u64>(offset)), Env{rm});
       }
     }
     for (unsigned i = 0; i < kRandomCases; ++i) check(static_cast<s64>(random.next()) >> random.below(64), Env{rm});
