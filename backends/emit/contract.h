@@ -7,11 +7,14 @@
 //                         the guest slots with SlotDesc::pin = 1..8, in this order; always current
 //   rax rcx rdx rbx rbp r10, xmm0-xmm15
 //                         scratch; hold nothing at a block boundary
-//   rsp                   8 modulo 16 at block entry, as at the entry of a C function (LLVM lays out its frames on that
-//                         premise), below it at least kFrameBytes of scratch owned by the entry thunk
+//   rsp                   = 8 modulo 16 at block entry, as in a function that has just been called: [rsp] is an address
+//                         in the entry thunk, to which a plain `ret` (CpuState::pc and leave being set) leaves.
+//                         [rsp + 8, rsp + 8 + kFrameBytes) is scratch (Frame), the space below rsp is free.
 //   MXCSR                 the guest's rounding mode and sticky flags
+//   DF                    clear
 //
-// C functions clobber rdi rsi r8 r9 r11 among the pinned ones: calls go through thunks that save and reload pins.
+// C functions clobber rdi rsi r8 r9 r11 among the pinned ones: calls go through thunks (thunks.h) that save and reload
+// pins.
 #pragma once
 
 #include "core/base/types.h"
@@ -23,6 +26,22 @@ inline constexpr unsigned kPinnedCount = 8;
 inline constexpr u8 kStateRegister = 12;
 inline constexpr u8 kPinnedRegisters[kPinnedCount] = {13, 14, 15, 7, 6, 8, 9, 11};
 inline constexpr u8 kScratchRegisters[] = {0, 1, 2, 3, 5, 10};
-inline constexpr unsigned kFrameBytes = 256;
+
+// Offsets from rsp at block entry. Arguments and results of thunks travel in memory, so that a cold call needs no
+// particular register.
+struct Frame {
+  static constexpr u32 kArg0 = 8;  // four words; thunks return their result in the first
+  static constexpr u32 kArg1 = 16;
+  static constexpr u32 kArg2 = 24;
+  static constexpr u32 kArg3 = 32;
+  static constexpr u32 kDesc = 40;       // access descriptor (core/engine/runtime.h), or the exception cause
+  static constexpr u32 kExtra = 44;      // ir::Op of an amo, bytes of a zero_block, description of an assist
+  static constexpr u32 kSavedGpr = 48;   // rax rcx rdx r10, while a thunk runs
+  static constexpr u32 kMxcsr = 80;      // two dwords for MXCSR changes
+  static constexpr u32 kSavedXmm = 88;   // xmm0-15, while a thunk runs that preserves them; 16-byte aligned
+  static constexpr u32 kSpill = kSavedXmm + 16 * 16;  // the register allocator's; 16-byte aligned
+  static constexpr u32 kSpillBytes = 512;
+};
+inline constexpr unsigned kFrameBytes = Frame::kSpill + Frame::kSpillBytes - 8;
 
 }  // namespace mimus::emit

@@ -35,6 +35,7 @@ struct CodeEdge {
   u32 block = 0;          // index into Region::blocks
   u32 exit = 0;           // index into that block's exits (kind jump or call)
   bool linkable = false;  // false: the engine always goes through the jump cache or the run loop (e.g. another page)
+  bool to_return = false;  // to the call exit's return_pc, where a predicted `ret` goes on, instead of its target
 };
 
 // Maps host code back to the guest: the entry with the greatest host_offset <= the offset applies.

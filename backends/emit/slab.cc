@@ -1,0 +1,85 @@
+#include "backends/emit/slab.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace mimus::emit {
+
+namespace {
+
+constexpr u64 kMaxBytes = u64{512} << 20;
+
+std::unexpected<Error> host_error(const char* what) {
+  return fail(std::string("code cache: ") + what + ": " + std::strerror(errno));
+}
+
+}  // namespace
+
+Expected<std::unique_ptr<CodeSlab>> CodeSlab::create(u64 bytes) {
+  if (bytes == 0 || bytes > kMaxBytes) return fail("code cache: the size must lie between 1 byte and 512 MiB");
+  std::unique_ptr<CodeSlab> slab(new CodeSlab);
+  MIMUS_CHECK(slab->map(align_up(bytes, kPageSize)));
+  return slab;
+}
+
+Expected<void> CodeSlab::map(u64 bytes) {
+  const u64 data_bytes = align_up(bytes / 64, kPageSize);
+  const int fd = memfd_create("mimus-code", MFD_CLOEXEC);
+  if (fd < 0) return host_error("memfd_create");
+  struct Closer {
+    int fd;
+    ~Closer() { close(fd); }
+  } closer{fd};
+  if (ftruncate(fd, static_cast<off_t>(bytes)) != 0) return host_error("reserving memory");
+
+  void* base = mmap(nullptr, 2 * bytes + data_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (base == MAP_FAILED) return host_error("reserving address space");
+  bytes_ = bytes;  // from here on the destructor unmaps
+  data_bytes_ = data_bytes;
+  exec_ = reinterpret_cast<u64>(base);
+  write_ = static_cast<u8*>(base) + bytes;
+  data_ = write_ + bytes;
+
+  if (mmap(base, bytes, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
+    return host_error("mapping executable memory");
+  if (mmap(write_, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
+    return host_error("mapping writable memory");
+  if (mmap(data_, data_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+    return host_error("mapping the data area");
+  madvise(base, 2 * bytes, MADV_DONTFORK);
+  return {};
+}
+
+CodeSlab::~CodeSlab() {
+  if (bytes_) munmap(reinterpret_cast<void*>(exec_), 2 * bytes_ + data_bytes_);
+}
+
+Expected<CodeSlab::Piece> CodeSlab::allocate(u32 bytes, u32 align) {
+  u64 used = used_.load(std::memory_order_relaxed);
+  u64 start;
+  do {
+    start = align_up(used, align);
+    if (start + bytes > bytes_) return fail("code cache: full");
+  } while (!used_.compare_exchange_weak(used, start + bytes, std::memory_order_relaxed));
+  return Piece{write_ + start, exec_ + start, bytes};
+}
+
+u32* CodeSlab::allocate_counter() {
+  const u64 offset = counters_.fetch_add(sizeof(u32), std::memory_order_relaxed);
+  if (offset + sizeof(u32) > data_bytes_) return nullptr;
+  return reinterpret_cast<u32*>(data_ + offset);
+}
+
+void CodeSlab::seal() { sealed_ = used(); }
+
+void CodeSlab::reset(const CodeWriteToken&) {
+  std::memset(data_, 0, std::min(counters_.load(), data_bytes_));
+  counters_.store(0);
+  used_.store(sealed_);
+  generation_.fetch_add(1, std::memory_order_acq_rel);
+}
+
+}  // namespace mimus::emit
