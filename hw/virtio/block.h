@@ -47,8 +47,9 @@ class Block final : public VirtioDevice {
     u32 max_write_zeroes_seg = 0;
     u8 write_zeroes_may_unmap = 0;
     u8 unused1[3] = {};
+    u32 max_secure_erase_sectors = 0;
   };
-  static_assert(sizeof(Config) == 64);
+  static_assert(sizeof(Config) == 64);  // no padding: the guest reads every byte
 
   u64 features() const override;
   std::span<const u8> config() const override;
