@@ -1,0 +1,30 @@
+// The memory map and interrupt numbers of the RISC-V "virt" board, as OpenSBI, U-Boot, EDK2 and Linux know it.
+#pragma once
+
+#include "core/base/types.h"
+
+namespace mimus::virt {
+
+inline constexpr GuestPa kRomBase = 0x1000;  // reset vector
+inline constexpr u64 kRomSize = 0xf000;
+inline constexpr GuestPa kFinisherBase = 0x100000;
+inline constexpr GuestPa kRtcBase = 0x101000;
+inline constexpr GuestPa kClintBase = 0x2000000;
+inline constexpr GuestPa kPlicBase = 0xc000000;
+inline constexpr u64 kPlicSize = 0x600000;
+inline constexpr GuestPa kUartBase = 0x10000000;
+inline constexpr GuestPa kVirtioBase = 0x10001000;
+inline constexpr u64 kVirtioStride = 0x1000;
+inline constexpr unsigned kVirtioSlots = 8;
+inline constexpr GuestPa kRamBase = 0x80000000;
+
+inline constexpr u32 kVirtioIrq = 1;  // slot i: 1 + i
+inline constexpr u32 kUartIrq = 10;
+inline constexpr u32 kRtcIrq = 11;
+
+inline constexpr u64 kFirmwareSize = 0x80000;    // what our own firmware keeps for itself at the start of RAM
+inline constexpr u64 kPayloadOffset = 0x200000;  // of a flat S-mode payload, from the start of RAM
+inline constexpr u64 kTimebaseHz = 10'000'000;
+inline constexpr u32 kMaxCpus = 8;
+
+}  // namespace mimus::virt

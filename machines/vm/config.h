@@ -1,0 +1,29 @@
+// What a machine is to be built from, as the command line or a configuration file says. Endpoints belong to the Vm.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/endpoint/block_endpoint.h"
+#include "core/endpoint/char_endpoint.h"
+#include "core/endpoint/entropy_endpoint.h"
+#include "core/endpoint/net_endpoint.h"
+
+namespace mimus {
+
+struct MachineConfig {
+  u64 memory = u64{512} << 20;  // bytes, a multiple of the page size
+  u32 cpus = 1;
+  std::string firmware;  // file; empty: the board's own; "none": start at the payload
+  std::string kernel;    // file; empty: none
+  std::string initrd;    // file; empty: none
+  std::string append;    // kernel command line
+
+  CharEndpoint* serial = nullptr;  // null: output is dropped
+  std::vector<BlockEndpoint*> disks;
+  std::vector<NetEndpoint*> networks;
+  std::vector<CharEndpoint*> consoles;
+  EntropyEndpoint* entropy = nullptr;
+};
+
+}  // namespace mimus
