@@ -1,0 +1,49 @@
+// The inline TLB lookup in front of every guest memory access (core/memory/soft_tlb.h states the rule).
+#pragma once
+
+#include "backends/llvm/lower.h"
+
+namespace mimus::jit {
+
+// One access: probe() leaves the builder in the block for the hit; there the caller emits the access through host() and
+// calls done(); slow paths are emitted in between by the caller with the builder at slow().
+//
+//     Access access(l, inst, size, write);
+//     access.probe();                       // builder: hit
+//     Value* fast = ...access.host()...;
+//     access.go_slow();                     // builder: miss
+//     Value* slow = l.call_slow(...);
+//     return access.join(fast, slow);       // builder: both
+class Access {
+ public:
+  Access(Lowering& l, const ir::Inst& inst, unsigned bytes, bool write);
+  void align_down(u64 alignment);  // of the address, before probe()
+  void probe();
+  // Whether there is a fast path at all; without one probe() leaves the builder at the slow path.
+  bool has_fast() const { return fast_; }
+  void go_slow();
+  llvm::Value* join(llvm::Value* fast, llvm::Value* slow);
+
+  llvm::Value* host() const { return host_; }  // pointer
+  llvm::Value* physical();                     // i64, in the hit block
+  llvm::Value* address() const { return va_; }
+  llvm::Value* desc() const { return l_.b.getInt32(access_desc(log2_, inst_.attr)); }
+  const ir::MemAttr& attr() const { return attr_; }
+
+ private:
+  llvm::Value* entry_field(u32 offset);  // of the TLB entry
+  Lowering& l_;
+  const ir::Inst& inst_;
+  const ir::MemAttr attr_;
+  const unsigned bytes_, log2_;
+  const bool write_;
+  bool fast_;
+  llvm::Value *va_ = nullptr, *entry_ = nullptr, *host_ = nullptr;
+  llvm::BasicBlock *miss_ = nullptr, *join_ = nullptr, *fast_end_ = nullptr;
+};
+
+// Value <-> the u64 that slow paths take and return.
+llvm::Value* to_u64(Lowering& l, llvm::Value* v, ir::Type t);
+llvm::Value* from_u64(Lowering& l, llvm::Value* v, ir::Type t);
+
+}  // namespace mimus::jit

@@ -1,0 +1,110 @@
+#include "backends/llvm/code.h"
+
+#include <charconv>
+
+#include <llvm-c/Disassembler.h>
+#include <llvm-c/Target.h>
+
+#include "backends/llvm/stubs.h"
+
+namespace mimus::jit {
+namespace {
+
+constexpr u32 kFunctionOffset = 16;  // the function is 16-byte aligned; the patchable entry lies right before it
+constexpr u32 kEntryOffset = 8;
+constexpr u64 kEntryNops = 0x00'1f'0f'00'00'44'1f'0f;  // nop of five bytes, nop of three
+
+// Atomic, so that a CPU that runs the code meanwhile sees the old or the new word.
+void store_word(u8* at, u64 value) { __atomic_store_n(reinterpret_cast<u64*>(at), value, __ATOMIC_RELEASE); }
+
+// Executable address of the symbol that a reference names, or 0.
+u64 resolve(std::string_view name, const Thunks& thunks, std::span<const StubWriter::Written> stubs, u64 cells) {
+  if (name == kCellsName) return cells;
+  if (name.starts_with(kExitPrefix)) {
+    u32 index = 0;
+    name.remove_prefix(kExitPrefix.size());
+    std::from_chars(name.data(), name.data() + name.size(), index);
+    return index < stubs.size() ? stubs[index].address : 0;
+  }
+  for (unsigned i = 0; i < kSymbolNames.size(); ++i)
+    if (name == kSymbolNames[i]) return thunks.address(Symbol(i));
+  return 0;
+}
+
+}  // namespace
+
+Expected<std::unique_ptr<Code>> LlvmCode::place(const CodePlace& where, const ir::Region& region,
+                                                const PrepareOptions& options, CompiledRegion compiled) {
+  MIMUS_TRY(const Blob blob, read_object(compiled.object));
+  if (blob.entry != 0) return fail("LLVM put something in front of the function");
+  const u32 stubs_at = kFunctionOffset + u32(blob.bytes.size());
+  const u32 count = u32(compiled.stubs.size());
+  const u32 cells_at = u32(align_up(stubs_at + (count + 1) * kMaxStubBytes, 64));
+  MIMUS_TRY(const emit::CodeSlab::Piece piece, where.slab.allocate(cells_at + 8 * count, 64));
+  std::unique_ptr<LlvmCode> code(new LlvmCode(where, piece));
+  std::memcpy(piece.write + kFunctionOffset, blob.bytes.data(), blob.bytes.size());
+
+  emit::Assembler assembler;
+  assembler.open(piece.write + stubs_at, cells_at - stubs_at);
+  StubWriter writer(where, assembler, region, options.code_id, piece.write + cells_at);
+  std::vector<StubWriter::Written> stubs;
+  code->cells_ = cells_at;
+  for (u32 i = 0; i < count; ++i) {
+    const ExitStub& stub = compiled.stubs[i];
+    stubs.push_back(writer.write(stub, i, u32(code->edges_.size())));
+    if (!is_edge(region, stub)) continue;
+    code->edges_.push_back({stub.block, stub.exit, true, stub.kind == ExitStub::Kind::landing});
+    code->edge_stub_.push_back(i);
+    code->unlinked_.push_back(stubs.back().unlinked);
+    code->set_cell(i, stubs.back().unlinked);
+  }
+  code->go_back_ = writer.write_go_back(region.blocks[0]->key.pc);
+  if (assembler.failed()) return fail("code cache: a region's stubs do not fit");
+
+  for (const Blob::Reference& r : blob.references) {
+    const u64 target = resolve(r.name, where.thunks, stubs, piece.exec + cells_at);
+    if (!target) return fail("LLVM refers to '" + r.name + "', which generated code cannot call");
+    const s32 value = s32(s64(target) + r.addend - s64(piece.exec + kFunctionOffset + r.offset));
+    std::memcpy(piece.write + kFunctionOffset + r.offset, &value, sizeof value);
+  }
+  store_word(piece.write + kEntryOffset, kEntryNops);
+  code->entry_ = piece.exec + kEntryOffset;
+  code->code_bytes_ = kFunctionOffset - kEntryOffset + blob.code_bytes;
+  code->listing_ = std::move(compiled.listing);
+  return code;
+}
+
+void LlvmCode::set_cell(u32 stub, u64 target) { store_word(piece_.write + cells_ + 8 * stub, target); }
+
+void LlvmCode::link(const CodeWriteToken&, u32 edge, u64 host_target) { set_cell(edge_stub_[edge], host_target); }
+void LlvmCode::unlink(const CodeWriteToken&, u32 edge) { set_cell(edge_stub_[edge], unlinked_[edge]); }
+
+void LlvmCode::redirect(const CodeWriteToken& token, u64 host_target) {
+  if (!host_target)
+    for (u32 i = 0; i < edges_.size(); ++i) unlink(token, i);
+  const s64 displacement = s64(host_target ? host_target : go_back_) - s64(entry_ + 5);
+  const u64 jump = 0xe9 | u64(u32(displacement)) << 8;
+  store_word(piece_.write + kEntryOffset, jump | (kEntryNops & ~(~u64{0} >> 24)));
+}
+
+std::string LlvmCode::dump() const {
+  LLVMInitializeX86Disassembler();
+  std::string out = listing_;
+  LLVMDisasmContextRef context = LLVMCreateDisasm("x86_64-unknown-linux-gnu", nullptr, 0, nullptr, nullptr);
+  if (!context) return out;
+  char text[256];
+  const auto bytes = host_bytes();
+  for (size_t at = 0; at < bytes.size();) {
+    const size_t length = LLVMDisasmInstruction(context, const_cast<u8*>(bytes.data()) + at, bytes.size() - at,
+                                                entry_ + at, text, sizeof text);
+    if (!length) break;
+    char place[24];
+    std::snprintf(place, sizeof place, "%6zx", at);
+    out += std::string(place) + text + '\n';
+    at += length;
+  }
+  LLVMDisasmDispose(context);
+  return out;
+}
+
+}  // namespace mimus::jit

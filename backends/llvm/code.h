@@ -1,0 +1,54 @@
+// LlvmCode: a region's blob in the code slab, with its link cells and patchable entry.
+//
+//   host_entry:  8 bytes of nops, replaced by a jump on redirect()
+//                the function and its constants
+//                stubs: what a way out does that is not linked
+//                cells: one 8-byte word per stub, where the way out goes; linking is one store into it
+#pragma once
+
+#include "backends/emit/slab.h"
+#include "backends/emit/thunks.h"
+#include "backends/llvm/compiler.h"
+#include "backends/llvm/object.h"
+#include "backends/llvm/thunks.h"
+
+namespace mimus::jit {
+
+struct CodePlace {
+  emit::CodeSlab& slab;
+  const emit::HostRuntime& host;
+  const Thunks& thunks;
+};
+
+class LlvmCode : public Code {
+ public:
+  static Expected<std::unique_ptr<Code>> place(const CodePlace& where, const ir::Region& region,
+                                               const PrepareOptions& options, CompiledRegion compiled);
+
+  void run(CpuState& state) override { host_.enter(state, entry_); }
+  u64 host_entry() const override { return entry_; }
+  std::span<const CodeEdge> edges() const override { return edges_; }
+  void link(const CodeWriteToken&, u32 edge, u64 host_target) override;
+  void unlink(const CodeWriteToken&, u32 edge) override;
+  void redirect(const CodeWriteToken&, u64 host_target) override;
+  std::span<const u8> host_bytes() const override { return {reinterpret_cast<const u8*>(entry_), code_bytes_}; }
+  std::string dump() const override;
+
+ private:
+  LlvmCode(const CodePlace& where, emit::CodeSlab::Piece piece) : slab_(where.slab), host_(where.host), piece_(piece) {}
+  void set_cell(u32 stub, u64 target);
+
+  emit::CodeSlab& slab_;
+  const emit::HostRuntime& host_;
+  emit::CodeSlab::Piece piece_;
+  u64 entry_ = 0;
+  u64 go_back_ = 0;     // code that leaves to the run loop at the region's guest PC
+  u32 code_bytes_ = 0;  // from the entry on
+  u32 cells_ = 0;       // offset in the piece
+  std::vector<CodeEdge> edges_;
+  std::vector<u32> edge_stub_;  // stub of each edge
+  std::vector<u64> unlinked_;   // where each edge's cell points when it is not linked
+  std::string listing_;
+};
+
+}  // namespace mimus::jit

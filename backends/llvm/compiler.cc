@@ -1,0 +1,131 @@
+#include "backends/llvm/compiler.h"
+
+#include <mutex>
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#include <llvm/AsmParser/Parser.h>
+#include <llvm/Support/SourceMgr.h>
+#pragma GCC diagnostic pop
+
+namespace mimus::jit {
+namespace {
+
+constexpr u32 kModulesPerContext = 256;  // a context keeps every constant and type it has seen
+
+// Keeps errors that LLVM reports while compiling from ending the process.
+class Diagnostics : public llvm::DiagnosticHandler {
+ public:
+  explicit Diagnostics(std::string& first) : first_(first) {}
+  bool handleDiagnostics(const llvm::DiagnosticInfo& info) override {
+    if (info.getSeverity() != llvm::DS_Error || !first_.empty()) return true;
+    llvm::raw_string_ostream out(first_);
+    llvm::DiagnosticPrinterRawOStream printer(out);
+    info.print(printer);
+    return true;
+  }
+
+ private:
+  std::string& first_;
+};
+
+void initialise_llvm() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+  });
+}
+
+}  // namespace
+
+Compiler::Compiler() = default;
+Compiler::~Compiler() = default;
+
+Expected<std::unique_ptr<Compiler>> Compiler::create() {
+  initialise_llvm();
+  std::unique_ptr<Compiler> compiler(new Compiler);
+  MIMUS_CHECK(compiler->start());
+  return compiler;
+}
+
+Expected<void> Compiler::start() {
+  const std::string triple = "x86_64-unknown-linux-gnu";
+  std::string error;
+  const llvm::Target* target = llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!target) return fail("LLVM has no x86-64 target: " + error);
+  const auto host = llvm::sys::getHostCPUFeatures();
+  std::string list;
+  for (const auto& feature : host)
+    list += (list.empty() ? "" : ",") + std::string(feature.second ? "+" : "-") + feature.first().str();
+  const auto has = [&](const char* name) { return host.lookup(name); };
+  features_ = {.avx = has("avx"),
+               .fma = has("fma"),
+               .avx512f = has("avx512f") && has("avx512dq") && has("avx512vl"),
+               .pclmul = has("pclmul"),
+               .sse41 = has("sse4.1"),
+               .f16c = has("f16c"),
+               .bf16 = has("avx512bf16")};
+  llvm::TargetOptions options;
+  options.UniqueSectionNames = false;
+  options.TrapUnreachable = false;
+  options.EnableFastISel = false;
+  machine_.reset(target->createTargetMachine(triple, llvm::sys::getHostCPUName(), list, options, llvm::Reloc::PIC_,
+                                             llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default, true));
+  if (!machine_) return fail("LLVM cannot generate code for this host");
+  return {};
+}
+
+void Compiler::renew_context() {
+  diagnostic_.clear();
+  if (context_ && modules_++ < kModulesPerContext) return;
+  modules_ = 0;
+  context_ = std::make_unique<llvm::LLVMContext>();
+  context_->setDiscardValueNames(true);
+  context_->setDiagnosticHandler(std::make_unique<Diagnostics>(diagnostic_));
+}
+
+Expected<CompiledRegion> Compiler::compile(const ir::Region& region, const RuntimeLayout& layout,
+                                           const PrepareOptions& options, bool keep_listing) {
+  renew_context();
+  llvm::Module module("region", *context_);
+  module.setDataLayout(machine_->createDataLayout());
+  module.setTargetTriple(machine_->getTargetTriple().str());
+  module.setPICLevel(llvm::PICLevel::BigPIC);
+  CompiledRegion result;
+  const RegionPlan plan = make_plan(region, layout);
+  Lowering lowering(module, plan, layout, options, features_);
+  MIMUS_CHECK(lowering.run());
+  result.stubs.assign(lowering.stubs().begin(), lowering.stubs().end());
+  if (keep_listing) {
+    llvm::raw_string_ostream out(result.listing);
+    module.print(out, nullptr);
+  }
+  MIMUS_TRY(result.object, generate(module));
+  return result;
+}
+
+Expected<std::vector<u8>> Compiler::compile_text(std::string_view text) {
+  renew_context();
+  llvm::SMDiagnostic error;
+  auto module = llvm::parseAssemblyString(llvm::StringRef(text), error, *context_);
+  if (!module) return fail("LLVM assembly: " + error.getMessage().str());
+  module->setDataLayout(machine_->createDataLayout());
+  module->setTargetTriple(machine_->getTargetTriple().str());
+  return generate(*module);
+}
+
+Expected<std::vector<u8>> Compiler::generate(llvm::Module& module) {
+  llvm::SmallVector<char, 0> bytes;
+  llvm::raw_svector_ostream out(bytes);
+  llvm::legacy::PassManager passes;
+  if (machine_->addPassesToEmitFile(passes, out, nullptr, llvm::CodeGenFileType::ObjectFile, true))
+    return fail("LLVM cannot emit objects for this host");
+  passes.run(module);
+  if (!diagnostic_.empty()) return fail("LLVM: " + diagnostic_);
+  return std::vector<u8>(bytes.begin(), bytes.end());
+}
+
+}  // namespace mimus::jit

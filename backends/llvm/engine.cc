@@ -1,0 +1,68 @@
+#include "backends/llvm/engine.h"
+
+#include <mutex>
+
+#include "backends/llvm/code.h"
+#include "backends/llvm/compiler.h"
+#include "core/base/module.h"
+
+namespace mimus {
+namespace jit {
+namespace {
+
+class LlvmEngine : public Engine {
+ public:
+  LlvmEngine(const LlvmEngineConfig& config, const Thunks& thunks)
+      : config_(config), thunks_(thunks), place_{*config.slab, *config.host, thunks_} {}
+
+  std::string_view name() const override { return "llvm"; }
+
+  Expected<std::unique_ptr<Code>> prepare(const ir::Region& region, const PrepareOptions& options) override {
+    MIMUS_TRY(std::unique_ptr<Compiler> compiler, borrow());
+    auto compiled = compiler->compile(region, config_.runtime, options, config_.keep_listing);
+    give_back(std::move(compiler));
+    if (!compiled) return std::unexpected(std::move(compiled).error());
+    return LlvmCode::place(place_, region, options, std::move(*compiled));
+  }
+
+ private:
+  // One compiler per thread that compiles at the same time.
+  Expected<std::unique_ptr<Compiler>> borrow() {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!idle_.empty()) {
+        auto compiler = std::move(idle_.back());
+        idle_.pop_back();
+        return compiler;
+      }
+    }
+    return Compiler::create();
+  }
+  void give_back(std::unique_ptr<Compiler> compiler) {
+    const std::lock_guard lock(mutex_);
+    idle_.push_back(std::move(compiler));
+  }
+
+  const LlvmEngineConfig config_;
+  const Thunks thunks_;
+  const CodePlace place_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Compiler>> idle_;
+};
+
+Expected<std::unique_ptr<Engine>> make_engine(const LlvmEngineConfig& config) {
+  MIMUS_TRY(const Thunks thunks, Thunks::create(*config.slab, *config.host));
+  return std::make_unique<LlvmEngine>(config, thunks);
+}
+
+}  // namespace
+}  // namespace jit
+
+MIMUS_MODULE_FACTORY Engine* mimus_make_llvm_engine(const LlvmEngineConfig* config, Error* error) {
+  auto engine = jit::make_engine(*config);
+  if (engine) return engine->release();
+  *error = std::move(engine).error();
+  return nullptr;
+}
+
+}  // namespace mimus

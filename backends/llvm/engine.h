@@ -1,0 +1,24 @@
+// The LLVM engine: the optimising compiler for hot regions. Lives in the module mimus-llvm, which is loaded on first
+// use.
+#pragma once
+
+#include "backends/emit/slab.h"
+#include "backends/emit/thunks.h"
+#include "core/engine/engine.h"
+
+namespace mimus {
+
+struct LlvmEngineConfig {
+  RuntimeLayout runtime;
+  emit::CodeSlab* slab;
+  const emit::HostRuntime* host;  // made in that slab
+  bool keep_listing = false;      // Code::dump shows the LLVM IR too
+};
+
+// Factory of the module, found by name: the engine (the caller owns it), or null with `*error` set. It places thunks
+// into the slab and seals it, so it has to be called before any other code is made there.
+inline constexpr const char* kLlvmModule = "mimus-llvm";
+inline constexpr const char* kLlvmFactory = "mimus_make_llvm_engine";
+using MakeLlvmEngine = Engine* (*)(const LlvmEngineConfig* config, Error* error);
+
+}  // namespace mimus

@@ -1,0 +1,226 @@
+// Ways out of a block: helpers, slow paths, edges inside the region and edges out of it.
+#include <cstddef>
+
+#include "backends/llvm/lower.h"
+
+namespace mimus::jit {
+
+using llvm::BasicBlock;
+using llvm::Value;
+
+void Lowering::branch_unlikely(Value* condition, BasicBlock* rare, BasicBlock* usual) {
+  b.CreateCondBr(condition, rare, usual, rare_);
+}
+
+// Musttail call of code that keeps the register contract. Without pins memory holds them and the target reloads them.
+void Lowering::tail_call(Value* target, bool with_pins, Value* extra) {
+  Value* poison = llvm::PoisonValue::get(b.getInt64Ty());
+  llvm::SmallVector<Value*, 11> args{state_};
+  args.append(10, poison);
+  if (extra) args[6] = extra;  // rdx
+  for (unsigned pin = 0; with_pins && pin < emit::kPinnedCount; ++pin)
+    if (pin_slot_[pin] >= 0) args[pin < 5 ? 1 + pin : 3 + pin] = read_slot(ir::SlotId(pin_slot_[pin]));
+  llvm::CallInst* call = b.CreateCall(function_type_, target, args);
+  call->setCallingConv(llvm::CallingConv::PreserveNone);
+  call->setTailCallKind(llvm::CallInst::TCK_MustTail);
+  call->addFnAttr(llvm::Attribute::StrictFP);
+  b.CreateRetVoid();
+}
+
+// ---- slow paths ----
+
+llvm::CallInst* Lowering::call_thunk(Symbol symbol, llvm::Type* result, llvm::ArrayRef<Value*> args) {
+  llvm::SmallVector<llvm::Type*, 6> types{b.getPtrTy()};
+  llvm::SmallVector<Value*, 6> all{state_};
+  for (Value* v : args) {
+    types.push_back(v->getType());
+    all.push_back(v);
+  }
+  const auto type = llvm::FunctionType::get(result, types, false);
+  const llvm::StringRef name(kSymbolNames[unsigned(symbol)]);
+  auto* thunk = llvm::cast<llvm::Function>(module_.getOrInsertFunction(name, type).getCallee());
+  // The thunk saves what a C function clobbers; without floating point in the region nothing lives in vector registers.
+  const auto convention = plan_.uses_fp ? llvm::CallingConv::PreserveAll : llvm::CallingConv::PreserveMost;
+  thunk->setVisibility(llvm::GlobalValue::HiddenVisibility);
+  thunk->setCallingConv(convention);
+  thunk->addFnAttr(llvm::Attribute::NoUnwind);
+  llvm::CallInst* call = b.CreateCall(type, thunk, all);
+  call->setCallingConv(convention);
+  call->addFnAttr(llvm::Attribute::StrictFP);
+  call->addFnAttr(llvm::Attribute::NoUnwind);
+  call->addFnAttr(llvm::Attribute::Cold);
+  return call;
+}
+
+Value* Lowering::call_slow(Symbol symbol, llvm::Type* result, llvm::ArrayRef<Value*> args) {
+  store_dirty();
+  store_pc();
+  Value* value = call_thunk(symbol, result, args);
+  leave_if_asked();
+  return value;
+}
+
+void Lowering::leave_if_asked() {
+  Value* leave = state_field(offsetof(CpuState, leave), b.getInt32Ty());
+  BasicBlock* go_on = new_block();
+  branch_unlikely(b.CreateICmpNE(leave, b.getInt32(0)), leave_block(), go_on);
+  b.SetInsertPoint(go_on);
+}
+
+BasicBlock* Lowering::leave_block() {
+  if (leave_block_) return leave_block_;
+  llvm::IRBuilder<>::InsertPointGuard guard(b);
+  leave_block_ = new_block();
+  b.SetInsertPoint(leave_block_);
+  auto callee = module_.getOrInsertFunction(llvm::StringRef(kSymbolNames[unsigned(Symbol::leave)]), function_type_);
+  auto* leave = llvm::cast<llvm::Function>(callee.getCallee());
+  leave->setVisibility(llvm::GlobalValue::HiddenVisibility);
+  leave->setCallingConv(llvm::CallingConv::PreserveNone);
+  tail_call(leave, false);
+  return leave_block_;
+}
+
+// ---- helpers ----
+
+// A helper's operands travel as u64; f32 and f64 as their bits.
+Value* Lowering::lower_helper(const ir::Inst& inst) {
+  const HelperDesc& helper = layout_.helpers[inst.imm];
+  const HelperRule rule = helper_rule(helper);
+  llvm::SmallVector<llvm::Type*, 5> types{b.getPtrTy()};
+  llvm::SmallVector<Value*, 5> args{state_};
+  for (unsigned i = 0; i < ir::arity(inst); ++i) {
+    args.push_back(b.CreateZExt(bits_of(arg(inst, i), arg_type(inst, i)), b.getInt64Ty()));
+    types.push_back(b.getInt64Ty());
+  }
+  if (rule.syncs) sync_slots();
+  const bool swaps_fp = has(helper.effects, HelperEffects::uses_host_fp);
+  const bool shows_fp = swaps_fp || has(helper.effects, HelperEffects::touches_fp_flags);
+  Value* guest_mxcsr = state_pointer(offsetof(CpuState, guest_mxcsr));
+  if (shows_fp) intrinsic(llvm::Intrinsic::x86_sse_stmxcsr, {}, {guest_mxcsr});
+  if (swaps_fp) intrinsic(llvm::Intrinsic::x86_sse_ldmxcsr, {}, {state_pointer(offsetof(CpuState, host_mxcsr))});
+  Value* address = b.CreateIntToPtr(b.getInt64(reinterpret_cast<u64>(helper.function)), b.getPtrTy());
+  llvm::CallInst* call = b.CreateCall(llvm::FunctionType::get(b.getInt64Ty(), types, false), address, args);
+  call->addFnAttr(llvm::Attribute::StrictFP);
+  call->addFnAttr(llvm::Attribute::NoUnwind);
+  if (shows_fp) intrinsic(llvm::Intrinsic::x86_sse_ldmxcsr, {}, {guest_mxcsr});
+  if (has(helper.effects, HelperEffects::may_leave)) leave_if_asked();
+  if (rule.clobbers) forget_slots();
+  return call;
+}
+
+// ---- exits ----
+
+Value* Lowering::lower_exit_if(const ir::Inst& inst) {
+  const u32 index = u32(inst.imm);
+  BasicBlock* taken = new_block();
+  BasicBlock* go_on = new_block();
+  const bool trap = block_->exits[index].kind == ir::Exit::Kind::trap;
+  if (trap)
+    branch_unlikely(arg(inst, 0), taken, go_on);
+  else
+    b.CreateCondBr(arg(inst, 0), taken, go_on);
+  const std::vector<Slot> here = slots_;
+  b.SetInsertPoint(taken);
+  emit_exit(index);
+  slots_ = here;
+  b.SetInsertPoint(go_on);
+  return nothing();
+}
+
+Value* Lowering::lower_end(const ir::Inst& inst) {
+  emit_exit(u32(inst.imm));
+  ended_ = true;
+  return nothing();
+}
+
+void Lowering::count_insns(const ir::Exit& exit) {
+  if (!options_.count_insns || !exit.insns) return;
+  constexpr u32 offset = offsetof(CpuState, insn_count);
+  set_state_field(offset, b.CreateAdd(state_field(offset, b.getInt64Ty()), b.getInt64(exit.insns)));
+}
+
+void Lowering::emit_exit(u32 index) {
+  const ir::Exit& exit = block_->exits[index];
+  count_insns(exit);
+  if (exit.kind == ir::Exit::Kind::trap) return emit_trap(exit);
+  if (polls(*block_, exit)) poll_exit(index);
+  const u32 to = plan_.blocks[block_index_].successor[index];
+  if (to != kOutside) return emit_inside(index, to);
+  emit_outside(index);
+}
+
+void Lowering::emit_trap(const ir::Exit& exit) {
+  store_dirty();
+  store_pc();
+  call_thunk(Symbol::trap, b.getVoidTy(), {b.getInt32(exit.cause), b.getInt64(exit.tval)});
+  b.CreateBr(leave_block());
+}
+
+// Leaves in front of the edge when somebody wants this CPU to stop.
+void Lowering::poll_exit(u32 index) {
+  auto* request = b.CreateAlignedLoad(b.getInt32Ty(), state_pointer(offsetof(CpuState, exit_request)), llvm::Align(4));
+  request->setAtomic(llvm::AtomicOrdering::Monotonic);
+  tag(request, state_tag_);
+  BasicBlock* leave = new_block();
+  BasicBlock* go_on = new_block();
+  branch_unlikely(b.CreateICmpNE(request, b.getInt32(0)), leave, go_on);
+  const std::vector<Slot> here = slots_;
+  b.SetInsertPoint(leave);
+  Value* stub = make_stub(ExitStub::Kind::poll, index);
+  store_unpinned();
+  tail_call(stub, true);
+  slots_ = here;
+  b.SetInsertPoint(go_on);
+}
+
+void Lowering::emit_inside(u32 index, u32 to) {
+  if (block_->exits[index].kind == ir::Exit::Kind::call) push_return(index);
+  Entry& target = entries_[to];
+  if (target.phis.empty()) {
+    target.slots = slots_;
+  } else {
+    for (size_t s = 0; s < slots_.size(); ++s)
+      if (target.phis[s]) target.phis[s]->addIncoming(read_slot(ir::SlotId(s)), b.GetInsertBlock());
+  }
+  b.CreateBr(target.block);
+}
+
+// An exit out of the region. Linked edges go straight to what their cell holds; everything else is done by the exit's
+// stub, which gets a computed target in rdx.
+void Lowering::emit_outside(u32 index) {
+  const ir::Exit& exit = block_->exits[index];
+  store_unpinned();
+  if (exit.kind == ir::Exit::Kind::call || exit.kind == ir::Exit::Kind::call_indirect) push_return(index);
+  Value* target = exit.value == ir::kNoValue ? nullptr : values_[exit.value];
+  Value* stub = make_stub(ExitStub::Kind::edge, index);
+  if (is_linkable(*block_, exit)) {
+    Value* cell = b.CreateConstInBoundsGEP1_64(b.getInt64Ty(), cells_, stubs_.size() - 1);
+    stub = b.CreateAlignedLoad(b.getPtrTy(), cell, llvm::Align(8));
+  }
+  tail_call(stub, true, target);
+}
+
+// Tells the return stack where the matching `ret` will come back to.
+void Lowering::push_return(u32 index) {
+  Value* landing = make_stub(ExitStub::Kind::landing, index);
+  Value* top = state_field(offsetof(CpuState, return_top), b.getInt32Ty());
+  Value* entry = b.CreateInBoundsGEP(b.getInt8Ty(), state_pointer(offsetof(CpuState, return_stack)),
+                                     b.CreateZExt(top, b.getInt64Ty()));
+  tag(b.CreateAlignedStore(b.getInt64(block_->exits[index].return_pc), entry, llvm::Align(8)), state_tag_);
+  Value* code = b.CreateConstInBoundsGEP1_32(b.getInt8Ty(), entry, offsetof(ReturnEntry, code));
+  tag(b.CreateAlignedStore(landing, code, llvm::Align(8)), state_tag_);
+  constexpr u32 mask = kReturnStackEntries * sizeof(ReturnEntry) - 1;
+  Value* next = b.CreateAnd(b.CreateAdd(top, b.getInt32(sizeof(ReturnEntry))), b.getInt32(mask));
+  set_state_field(offsetof(CpuState, return_top), next);
+}
+
+Value* Lowering::make_stub(ExitStub::Kind kind, u32 index) {
+  const std::string name = std::string(kExitPrefix) + std::to_string(stubs_.size());
+  stubs_.push_back({kind, block_index_, index});
+  auto* stub = llvm::Function::Create(function_type_, llvm::GlobalValue::ExternalLinkage, name, module_);
+  stub->setVisibility(llvm::GlobalValue::HiddenVisibility);
+  stub->setCallingConv(llvm::CallingConv::PreserveNone);
+  return stub;
+}
+
+}  // namespace mimus::jit

@@ -1,0 +1,196 @@
+// Plain loads and stores, fences, clearing.
+#include <bit>
+#include <cstddef>
+
+#include "backends/llvm/access.h"
+
+namespace mimus::jit {
+
+using ir::Inst;
+using ir::Op;
+using llvm::Value;
+
+Access::Access(Lowering& l, const Inst& inst, unsigned bytes, bool write)
+    : l_(l),
+      inst_(inst),
+      attr_(ir::MemAttr::unpack(inst.attr)),
+      bytes_(bytes),
+      log2_(unsigned(std::countr_zero(bytes))),
+      write_(write),
+      fast_(attr_.privilege == 0) {
+  va_ = inst.imm ? l.b.CreateAdd(l.arg(inst, 0), l.b.getInt64(inst.imm)) : l.arg(inst, 0);
+}
+
+void Access::align_down(u64 alignment) { va_ = l_.b.CreateAnd(va_, l_.b.getInt64(~(alignment - 1))); }
+
+Value* Access::entry_field(u32 offset) {
+  Value* at = l_.b.CreateConstInBoundsGEP1_32(l_.b.getInt8Ty(), entry_, offset);
+  return l_.tag(l_.b.CreateAlignedLoad(l_.b.getInt64Ty(), at, llvm::Align(8)), l_.state_tag());
+}
+
+void Access::probe() {
+  auto& b = l_.b;
+  if (!fast_) return;
+  miss_ = l_.new_block();
+  join_ = l_.new_block();
+  llvm::BasicBlock* hit = l_.new_block();
+  Value* mask = l_.state_field(offsetof(CpuState, tlb_mask), b.getInt64Ty());
+  Value* tlb = l_.state_field(offsetof(CpuState, tlb), b.getPtrTy());
+  Value* index = b.CreateAnd(b.CreateLShr(va_, kPageBits - kTlbEntryShift), mask);
+  entry_ = b.CreateInBoundsGEP(b.getInt8Ty(), tlb, index);
+  Value* tag = entry_field(write_ ? offsetof(TlbEntry, write_tag) : offsetof(TlbEntry, read_tag));
+  // Misaligned accesses either miss (their low bits stay in the comparison) or are looked up by their last byte.
+  const bool natural = attr_.align != ir::Align::none;
+  Value* last = natural || bytes_ == 1 ? va_ : b.CreateAdd(va_, b.getInt64(bytes_ - 1));
+  Value* page = b.CreateAnd(last, b.getInt64(~kPageMask | (natural ? bytes_ - 1 : 0)));
+  l_.branch_unlikely(b.CreateICmpNE(page, tag), miss_, hit);
+  b.SetInsertPoint(hit);
+  Value* addend = entry_field(offsetof(TlbEntry, addend));
+  host_ = b.CreateIntToPtr(b.CreateAdd(addend, va_), b.getPtrTy());
+}
+
+Value* Access::physical() {
+  Value* page = entry_field(offsetof(TlbEntry, page));
+  return l_.b.CreateOr(page, l_.b.CreateAnd(va_, l_.b.getInt64(kPageMask)));
+}
+
+void Access::go_slow() {
+  if (!fast_) return;
+  fast_end_ = l_.b.GetInsertBlock();
+  l_.b.CreateBr(join_);
+  l_.b.SetInsertPoint(miss_);
+}
+
+Value* Access::join(Value* fast, Value* slow) {
+  if (!fast_) return slow;
+  llvm::BasicBlock* slow_end = l_.b.GetInsertBlock();
+  l_.b.CreateBr(join_);
+  l_.b.SetInsertPoint(join_);
+  if (!fast) return l_.nothing();
+  llvm::PHINode* both = l_.b.CreatePHI(fast->getType(), 2);
+  both->addIncoming(fast, fast_end_);
+  both->addIncoming(slow, slow_end);
+  return both;
+}
+
+Value* to_u64(Lowering& l, Value* v, ir::Type t) {
+  Value* raw = l.b.CreateBitCast(v, l.b.getIntNTy(t.bytes() * 8));
+  return l.b.CreateZExt(raw, l.b.getInt64Ty());
+}
+
+Value* from_u64(Lowering& l, Value* v, ir::Type t) {
+  Value* raw = l.b.CreateTrunc(v, l.b.getIntNTy(t.bytes() * 8));
+  return l.b.CreateBitCast(raw, l.memory_type(t));
+}
+
+namespace {
+
+bool fits(const ir::Type& t) { return t.bytes() <= 16 && std::has_single_bit(t.bytes()) && t.elem != ir::Elem::f80; }
+
+Value* swap_bytes(Lowering& l, Value* v, ir::Type t, bool swap) {
+  if (!swap || t.lane_bits() <= 8) return v;
+  Value* raw = l.bits_of(v, t);
+  return l.b.CreateBitCast(l.intrinsic(llvm::Intrinsic::bswap, {raw->getType()}, {raw}), v->getType());
+}
+
+Value* scratch(Lowering& l, unsigned index) { return l.state_pointer(offsetof(CpuState, scratch) + 8 * index); }
+
+// The value of the slow path of a load, in its memory type; 16-byte values come through the scratch words.
+Value* slow_load(Lowering& l, const Access& access, ir::Type t) {
+  Value* low = l.call_slow(Symbol::load, l.b.getInt64Ty(), {access.address(), access.desc()});
+  if (t.bytes() <= 8) return from_u64(l, low, t);
+  return l.tag(l.b.CreateAlignedLoad(l.memory_type(t), scratch(l, 0), llvm::Align(8)), l.state_tag());
+}
+
+void slow_store(Lowering& l, const Access& access, Value* v, ir::Type t) {
+  Value* low = l.b.getInt64(0);
+  if (t.bytes() <= 8)
+    low = to_u64(l, v, t);
+  else
+    l.tag(l.b.CreateAlignedStore(v, scratch(l, 0), llvm::Align(8)), l.state_tag());
+  l.call_slow(Symbol::store, l.b.getVoidTy(), {access.address(), low, access.desc()});
+}
+
+// x86-64 has total store order: acquire and release only bind the compiler, which a fence of that strength does.
+void order_after_load(Lowering& l, ir::Order order) {
+  if (order == ir::Order::relaxed) return;
+  l.b.CreateFence(llvm::AtomicOrdering::Acquire);
+}
+
+void order_before_store(Lowering& l, ir::Order order) {
+  if (order == ir::Order::relaxed) return;
+  l.b.CreateFence(llvm::AtomicOrdering::Release);
+}
+
+Value* load(Lowering& l, const Inst& i) {
+  const ir::Type t = i.type;
+  if (!fits(t)) return l.refuse("only powers of two up to 16 bytes");
+  if (ir::MemAttr::unpack(i.attr).align == ir::Align::atomic16) return l.refuse("16-byte atomic accesses");
+  Access access(l, i, t.bytes(), false);
+  access.probe();
+  Value* fast = nullptr;
+  if (access.has_fast()) {
+    fast = l.tag(l.b.CreateAlignedLoad(l.memory_type(t), access.host(), llvm::Align(1)), l.guest_tag());
+    order_after_load(l, access.attr().order);
+  }
+  access.go_slow();
+  Value* v = access.join(fast, slow_load(l, access, t));
+  if (t.elem == ir::Elem::i1) v = l.b.CreateTrunc(v, l.type(t));
+  return swap_bytes(l, v, t, access.attr().big_endian);
+}
+
+Value* store(Lowering& l, const Inst& i) {
+  const ir::Type t = l.arg_type(i, 1);
+  if (!fits(t)) return l.refuse("only powers of two up to 16 bytes");
+  if (ir::MemAttr::unpack(i.attr).align == ir::Align::atomic16) return l.refuse("16-byte atomic accesses");
+  Access access(l, i, t.bytes(), true);
+  Value* v = swap_bytes(l, l.arg(i, 1), t, access.attr().big_endian);
+  if (t.elem == ir::Elem::i1) v = l.b.CreateZExt(v, l.memory_type(t));
+  access.probe();
+  if (access.has_fast()) {
+    order_before_store(l, access.attr().order);
+    l.tag(l.b.CreateAlignedStore(v, access.host(), llvm::Align(1)), l.guest_tag());
+    if (access.attr().order == ir::Order::seq_cst) l.b.CreateFence(llvm::AtomicOrdering::SequentiallyConsistent);
+  }
+  access.go_slow();
+  slow_store(l, access, v, t);
+  access.join(nullptr, nullptr);
+  return l.nothing();
+}
+
+// Only a fence that orders stores before later loads costs anything on x86-64.
+Value* fence(Lowering& l, const Inst& i) {
+  const bool full = ir::FenceKind(i.attr) == ir::FenceKind::full;
+  l.b.CreateFence(full ? llvm::AtomicOrdering::SequentiallyConsistent : llvm::AtomicOrdering::AcquireRelease);
+  return l.nothing();
+}
+
+Value* zero_block(Lowering& l, const Inst& i) {
+  auto& b = l.b;
+  const unsigned bytes = unsigned(i.imm);
+  Inst at = i;
+  at.imm = 0;
+  at.attr = ir::MemAttr{}.pack();
+  Access access(l, at, 1, true);
+  access.align_down(bytes);
+  access.probe();
+  auto* clear = b.CreateMemSet(access.host(), b.getInt8(0), bytes, llvm::MaybeAlign(1));
+  l.tag(clear, l.guest_tag());
+  access.go_slow();
+  l.call_slow(Symbol::zero_block, b.getVoidTy(), {l.arg(i, 0), b.getInt32(bytes)});
+  access.join(nullptr, nullptr);
+  return l.nothing();
+}
+
+constexpr LowerRow kRows[] = {
+    {Op::load, load},
+    {Op::store, store},
+    {Op::fence, fence},
+    {Op::zero_block, zero_block},
+};
+
+}  // namespace
+
+std::span<const LowerRow> memory_rows() { return kRows; }
+
+}  // namespace mimus::jit

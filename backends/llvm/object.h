@@ -1,0 +1,30 @@
+// Reads the ELF relocatable that LLVM made of a region and lays it out as one position-independent blob.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/types.h"
+
+namespace mimus::jit {
+
+// Bytes of code and constants with every reference between them resolved. What remains are 32-bit PC-relative
+// references to symbols outside, which the owner of the blob fills in: our own patch records.
+struct Blob {
+  struct Reference {
+    u32 offset;  // of the 32-bit field
+    s32 addend;  // field = address of symbol + addend - address of field
+    std::string name;
+  };
+  std::vector<u8> bytes;
+  u32 entry = 0;       // offset of the function
+  u32 code_bytes = 0;  // instructions are [0, code_bytes)
+  std::vector<Reference> references;
+};
+
+Expected<Blob> read_object(std::span<const u8> object);
+
+}  // namespace mimus::jit
