@@ -1,0 +1,44 @@
+// bench [-s SCALE] [NAME...]: runs the kernels and prints "NAME SECONDS CHECKSUM" for each.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "bench.h"
+
+static const struct {
+  const char* name;
+  kernel_fn run;
+} kernels[] = {
+    {"core_mix", core_mix},   {"n_body", n_body},         {"matrix_float", matrix_float},
+    {"matrix_int", matrix_int}, {"hash_table", hash_table}, {"sieve", sieve},
+    {"sort_calls", sort_calls}, {"sha256", sha256},         {"bytecode", bytecode},
+    {"memory_string", memory_string}, {"virtual_calls", virtual_calls},
+};
+
+static double seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static int wanted(const char* name, int count, char** names) {
+  for (int i = 0; i < count; ++i) {
+    if (strcmp(names[i], name) == 0) return 1;
+  }
+  return count == 0;
+}
+
+int main(int argc, char** argv) {
+  unsigned scale = 1;
+  int first = 1;
+  if (argc > 2 && strcmp(argv[1], "-s") == 0) scale = (unsigned)atoi(argv[2]), first = 3;
+  for (unsigned i = 0; i < sizeof kernels / sizeof *kernels; ++i) {
+    if (!wanted(kernels[i].name, argc - first, argv + first)) continue;
+    const double start = seconds();
+    const uint64_t checksum = kernels[i].run(scale);
+    printf("bench %s %.4f %016llx\n", kernels[i].name, seconds() - start, (unsigned long long)checksum);
+    fflush(stdout);
+  }
+  return 0;
+}
