@@ -73,9 +73,10 @@ std::string disassemble(const Insn& insn, GuestPc pc) {
     size_t length = 0;
     while (length < format.size() && std::isalnum(static_cast<unsigned char>(format[length]))) ++length;
     if (length == 0) {
-      // '?' stands for the rounding mode, which is not printed when it is the dynamic one.
-      if (format[0] != '?') text += format[0];
-      if (format[0] == '?' && insn.rm() != 7) text += fmt::format(", {}", kRoundingModes[insn.rm()]);
+      // '?' and '!' stand for the rounding mode, which is not printed when it is dyn or, for '!', rne.
+      bool rounding = format[0] == '?' || format[0] == '!';
+      if (!rounding) text += format[0];
+      if (rounding && insn.rm() != (format[0] == '?' ? 7 : 0)) text += fmt::format(", {}", kRoundingModes[insn.rm()]);
       format.remove_prefix(1);
       continue;
     }
