@@ -1,0 +1,35 @@
+#include "machines/host/disk.h"
+
+#include "machines/host/block/open_image.h"
+#include "machines/host/block/threaded_disk.h"
+#include "machines/host/option_list.h"
+
+namespace mimus {
+
+namespace {
+
+constexpr size_t kMaxSerial = 20;
+
+std::string file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+}  // namespace
+
+Expected<std::unique_ptr<BlockEndpoint>> open_disk(std::string_view spec, EventQueue& events) {
+  static constexpr std::string_view kKnown[] = {"format", "readonly", "serial"};
+  const OptionList options(spec);
+  if (options.first().empty()) return usage_error("--disk: a file name is missing; --disk FILE[,format=..][,readonly]");
+  MIMUS_CHECK(options.allow_only("--disk " + options.first(), kKnown));
+  MIMUS_TRY(const bool read_only, options.flag("readonly"));
+  const std::string* format = options.value("format");
+  if (format && *format != "raw" && *format != "qcow2")
+    return usage_error("--disk " + options.first() + ": unknown format '" + *format + "'; there are: raw, qcow2");
+  const std::string* serial = options.value("serial");
+  if (serial && serial->size() > kMaxSerial)
+    return usage_error("--disk " + options.first() + ": the serial number is longer than 20 bytes");
+  const auto access = read_only ? HostFile::Access::read_only : HostFile::Access::read_write;
+  MIMUS_TRY(auto image, open_image(options.first(), format ? *format : "", access));
+  return std::make_unique<ThreadedDisk>(std::move(image),
+                                        serial ? *serial : file_name(options.first()).substr(0, kMaxSerial), events);
+}
+
+}  // namespace mimus
