@@ -142,7 +142,7 @@ void Vcpu::thread_main() {
     const u32 from = state_->left_code, edge = state_->left_edge;
     TranslatedBlock* found = find_or_translate();
     if (!found) continue;
-    if (by_edge) cache_.link(from, edge, *found);
+    if (by_edge && found->current.load(std::memory_order_relaxed)->host_entry()) cache_.link(from, edge, *found);
     run_translation(*found);
   }
   safepoint_.leave();

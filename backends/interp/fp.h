@@ -14,7 +14,8 @@ struct FlagPair {
   u8 mxcsr;
 };
 inline constexpr FlagPair kFlags[] = {
-    {sf::kInvalid, 1}, {sf::kDenormal, 2}, {sf::kDivByZero, 4}, {sf::kOverflow, 8}, {sf::kUnderflow, 16}, {sf::kInexact, 32},
+    {sf::kInvalid, 1},  {sf::kDenormal, 2},   {sf::kDivByZero, 4},
+    {sf::kOverflow, 8}, {sf::kUnderflow, 16}, {sf::kInexact, 32},
 };
 inline constexpr u32 kMxcsrFlags = 0x3f, kMxcsrDaz = 1 << 6, kMxcsrFtz = 1 << 15;
 inline constexpr unsigned kMxcsrRoundingShift = 13;
@@ -86,8 +87,10 @@ U element(const u8* frame, u32 place, u32 index) {
 // `lanes` is the number of lanes of the whole value: a scalar is zero-extended in its place.
 template <class U>
 void set_element(u8* frame, u32 place, u32 index, u32 lanes, U value) {
-  if (lanes == 1) put_scalar<U>(frame + place, value);
-  else put<U>(frame + place + index * sizeof(U), value);
+  if (lanes == 1)
+    put_scalar<U>(frame + place, value);
+  else
+    put<U>(frame + place + index * sizeof(U), value);
 }
 
 // Operands, attributes and lane count (extra) of an FP op.

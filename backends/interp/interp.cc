@@ -105,9 +105,9 @@ void InterpCode::run(CpuState& state) {
 std::string InterpCode::dump() const {
   std::string text;
   for (const Record& r : program_.records) {
-    text += fmt::format("{:#x}: handler {} a={} b={} c={} -> {} imm={:#x} extra={} attr={}\n",
-                        program_.insns[r.insn].pc, fmt::ptr(reinterpret_cast<const void*>(r.run)), r.a, r.b, r.c,
-                        r.result, r.imm, r.extra, r.attr);
+    text +=
+        fmt::format("{:#x}: handler {} a={} b={} c={} -> {} imm={:#x} extra={} attr={}\n", program_.insns[r.insn].pc,
+                    fmt::ptr(reinterpret_cast<const void*>(r.run)), r.a, r.b, r.c, r.result, r.imm, r.extra, r.attr);
   }
   return text;
 }

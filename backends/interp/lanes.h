@@ -1,5 +1,5 @@
-// Integer lanes: writes an op once, as a function of lanes, and makes handlers of it for every width, for scalars, for a
-// constant second operand, and for vectors.
+// Integer lanes: writes an op once, as a function of lanes, and makes handlers of it for every width, for scalars, for
+// a constant second operand, and for vectors.
 #pragma once
 
 #include <type_traits>
@@ -114,10 +114,12 @@ Handler lanewise(Lowering& l, F) {
   return by_width(type.lane_bits(), [&]<unsigned W>() -> Handler {
     constexpr unsigned Result = R ? R : W;
     const bool vector = type.is_vector();
-    if constexpr (Operands == 1) return vector ? &vector1<F, W, Result> : &scalar1<F, W, Result>;
+    if constexpr (Operands == 1)
+      return vector ? &vector1<F, W, Result> : &scalar1<F, W, Result>;
     else if constexpr (Operands == 2)
       return vector ? &vector2<F, W, Result> : imm ? &scalar2_imm<F, W, Result> : &scalar2<F, W, Result>;
-    else return vector ? &vector3<F, W, Result> : &scalar3<F, W, Result>;
+    else
+      return vector ? &vector3<F, W, Result> : &scalar3<F, W, Result>;
   });
 }
 

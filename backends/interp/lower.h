@@ -45,8 +45,8 @@ class Lowering {
   u32 pool_base_ = 0, exit_base_ = 0, insn_base_ = 0;
 };
 
-// One per op, defined in the ops_*.cc file of its subject: a row without a definition does not link. Returns null for an
-// op that needs no record.
+// One per op, defined in the ops_*.cc file of its subject: a row without a definition does not link. Returns null for
+// an op that needs no record.
 #define OP(name, ...) Handler lower_##name(Lowering&);
 #include "core/ir/ops.def"
 #undef OP

@@ -86,9 +86,8 @@ Handler lower_srem(Lowering& l) {
   });
 }
 Handler lower_urem(Lowering& l) {
-  return lanewise<2>(l, []<unsigned W>(Lane<W> a, Lane<W> b) -> Uint<W> {
-    return b.bits == 0 ? a.bits : Uint<W>(a.bits % b.bits);
-  });
+  return lanewise<2>(
+      l, []<unsigned W>(Lane<W> a, Lane<W> b) -> Uint<W> { return b.bits == 0 ? a.bits : Uint<W>(a.bits % b.bits); });
 }
 Handler lower_neg(Lowering& l) {
   return lanewise<1>(l, []<unsigned W>(Lane<W> a) { return Uint<W>(0) - a.bits; });

@@ -12,24 +12,31 @@ unsigned amount(Lane<W> b) {
 
 template <unsigned W>
 unsigned leading_zeros(Uint<W> v) {
-  if constexpr (W == 1) return v ? 0 : 1;
+  if constexpr (W == 1)
+    return v ? 0 : 1;
   else if constexpr (W == 128)
     return v >> 64 ? unsigned(std::countl_zero(u64(v >> 64))) : 64u + unsigned(std::countl_zero(u64(v)));
-  else return unsigned(std::countl_zero(v));
+  else
+    return unsigned(std::countl_zero(v));
 }
 template <unsigned W>
 unsigned trailing_zeros(Uint<W> v) {
-  if constexpr (W == 1) return v ? 0 : 1;
+  if constexpr (W == 1)
+    return v ? 0 : 1;
   else if constexpr (W == 128)
     return u64(v) ? unsigned(std::countr_zero(u64(v))) : 64u + unsigned(std::countr_zero(u64(v >> 64)));
-  else return unsigned(std::countr_zero(v));
+  else
+    return unsigned(std::countr_zero(v));
 }
 
 template <unsigned W>
 Uint<W> byte_swap(Uint<W> v) {
-  if constexpr (W <= 8) return v;
-  else if constexpr (W == 128) return u128{__builtin_bswap64(u64(v))} << 64 | __builtin_bswap64(u64(v >> 64));
-  else return std::byteswap(v);
+  if constexpr (W <= 8)
+    return v;
+  else if constexpr (W == 128)
+    return u128{__builtin_bswap64(u64(v))} << 64 | __builtin_bswap64(u64(v >> 64));
+  else
+    return std::byteswap(v);
 }
 
 // Each byte of v mapped by f.
@@ -46,8 +53,10 @@ u8 reverse_byte(u8 v) {
 }
 template <unsigned W>
 Uint<W> reverse_in_bytes(Uint<W> v) {
-  if constexpr (W == 1) return v;
-  else return map_bytes<W>(v, reverse_byte);
+  if constexpr (W == 1)
+    return v;
+  else
+    return map_bytes<W>(v, reverse_byte);
 }
 
 u32 crc_step(u32 crc, u64 data, unsigned bits, u32 polynomial) {
@@ -59,8 +68,7 @@ u32 crc_step(u32 crc, u64 data, unsigned bits, u32 polynomial) {
 }
 
 const Record* run_crc32(const Record* r, u8* frame, CpuState*) {
-  put_scalar<u32>(frame + r->result,
-                  crc_step(get<u32>(frame + r->a), get<u64>(frame + r->b), r->extra, u32(r->imm)));
+  put_scalar<u32>(frame + r->result, crc_step(get<u32>(frame + r->a), get<u64>(frame + r->b), r->extra, u32(r->imm)));
   return r + 1;
 }
 
@@ -110,8 +118,10 @@ Handler lower_ctz(Lowering& l) {
 }
 Handler lower_popcount(Lowering& l) {
   return lanewise<1>(l, []<unsigned W>(Lane<W> a) {
-    if constexpr (W == 128) return std::popcount(u64(a.bits)) + std::popcount(u64(a.bits >> 64));
-    else return std::popcount(a.bits);
+    if constexpr (W == 128)
+      return std::popcount(u64(a.bits)) + std::popcount(u64(a.bits >> 64));
+    else
+      return std::popcount(a.bits);
   });
 }
 Handler lower_bswap(Lowering& l) {
@@ -124,7 +134,8 @@ Handler lower_bitreverse8(Lowering& l) {
   return lanewise<1>(l, []<unsigned W>(Lane<W> a) { return reverse_in_bytes<W>(a.bits); });
 }
 Handler lower_orc8(Lowering& l) {
-  return lanewise<1>(l, []<unsigned W>(Lane<W> a) { return map_bytes<W>(a.bits, [](u8 v) { return v ? u8{0xff} : u8{0}; }); });
+  return lanewise<1>(
+      l, []<unsigned W>(Lane<W> a) { return map_bytes<W>(a.bits, [](u8 v) { return v ? u8{0xff} : u8{0}; }); });
 }
 Handler lower_clmul(Lowering& l) {
   return lanewise<2>(l, []<unsigned W>(Lane<W> a, Lane<W> b) {

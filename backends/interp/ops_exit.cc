@@ -64,7 +64,8 @@ const Record* run_helper(const Record* r, u8* frame, CpuState* state) {
   const HelperDesc& helper = program_of(frame).helpers[r->imm];
   const u64 value = helper.function(state, get<u64>(frame + r->a), get<u64>(frame + r->b), get<u64>(frame + r->c),
                                     get<u64>(frame + r->extra));
-  if (state->leave) [[unlikely]] return leave_early(r, frame, state);
+  if (state->leave) [[unlikely]]
+    return leave_early(r, frame, state);
   if (Result) put<u64>(frame + r->result, value);
   return next(r, frame, state);
 }

@@ -5,10 +5,12 @@ namespace mimus::interp {
 
 namespace {
 
-#define MIMUS_FP_OP(Name, function)                                                   \
-  struct Name {                                                                       \
-    template <class F, class P, class... B>                                           \
-    static auto apply(sf::Env& env, B... operands) { return sf::function<F, P>(operands..., env); } \
+#define MIMUS_FP_OP(Name, function)                  \
+  struct Name {                                      \
+    template <class F, class P, class... B>          \
+    static auto apply(sf::Env& env, B... operands) { \
+      return sf::function<F, P>(operands..., env);   \
+    }                                                \
   }
 MIMUS_FP_OP(Add, add);
 MIMUS_FP_OP(Sub, sub);
@@ -25,9 +27,12 @@ const Record* run_arith(const Record* r, u8* frame, CpuState* state) {
   for (u32 i = 0; i < r->extra; ++i) {
     const B a = element<B>(frame, r->a, i);
     B value;
-    if constexpr (Operands == 1) value = Op::template apply<F, P>(fp.env, a);
-    else if constexpr (Operands == 2) value = Op::template apply<F, P>(fp.env, a, element<B>(frame, r->b, i));
-    else value = Op::template apply<F, P>(fp.env, a, element<B>(frame, r->b, i), element<B>(frame, r->c, i));
+    if constexpr (Operands == 1)
+      value = Op::template apply<F, P>(fp.env, a);
+    else if constexpr (Operands == 2)
+      value = Op::template apply<F, P>(fp.env, a, element<B>(frame, r->b, i));
+    else
+      value = Op::template apply<F, P>(fp.env, a, element<B>(frame, r->b, i), element<B>(frame, r->c, i));
     set_element<B>(frame, r->result, i, r->extra, value);
   }
   return r + 1;
@@ -59,15 +64,21 @@ Handler on_bits(Lowering& l, unsigned operands) {
 
 struct Negate {
   template <class F, class B>
-  static auto apply(B a, B, const Record&, CpuState*) { return a ^ F::sign_mask; }
+  static auto apply(B a, B, const Record&, CpuState*) {
+    return a ^ F::sign_mask;
+  }
 };
 struct Absolute {
   template <class F, class B>
-  static auto apply(B a, B, const Record&, CpuState*) { return a & ~F::sign_mask; }
+  static auto apply(B a, B, const Record&, CpuState*) {
+    return a & ~F::sign_mask;
+  }
 };
 struct CopySign {
   template <class F, class B>
-  static auto apply(B a, B b, const Record&, CpuState*) { return (a & ~F::sign_mask) | (b & F::sign_mask); }
+  static auto apply(B a, B b, const Record&, CpuState*) {
+    return (a & ~F::sign_mask) | (b & F::sign_mask);
+  }
 };
 struct NanFix {
   template <class F, class B>
@@ -92,13 +103,16 @@ Handler lower_fmul(Lowering& l) { return arith<Mul, 2>(l); }
 Handler lower_fdiv(Lowering& l) { return arith<Div, 2>(l); }
 Handler lower_fsqrt(Lowering& l) { return arith<Sqrt, 1>(l); }
 
-// The product of two f80 does not fit the soft float's sums; the x87 has no fused multiply-add, and the verifier says so.
+// The product of two f80 does not fit the soft float's sums; the x87 has no fused multiply-add, and the verifier says
+// so.
 Handler lower_fma(Lowering& l) {
   fp_fields(l, 3);
   return by_rule(ir::FpAttr::unpack(l.inst().attr).rule, [&]<class P>() {
     return by_format(l.type().elem, []<class F>() -> Handler {
-      if constexpr (F::precision == 64) return nullptr;
-      else return run_arith<Fma, 3, F, P>;
+      if constexpr (F::precision == 64)
+        return nullptr;
+      else
+        return run_arith<Fma, 3, F, P>;
     });
   });
 }

@@ -34,8 +34,8 @@ const Record* run_compare(const Record* r, u8* frame, CpuState* state) {
   using B = typename F::Bits;
   FpScope fp(state, ir::Rounding::rne);
   for (u32 i = 0; i < r->extra; ++i) {
-    const sf::Order order = sf::compare<F, sf::RiscV>(element<B>(frame, r->a, i), element<B>(frame, r->b, i),
-                                                      Predicate::signaling, fp.env);
+    const sf::Order order =
+        sf::compare<F, sf::RiscV>(element<B>(frame, r->a, i), element<B>(frame, r->b, i), Predicate::signaling, fp.env);
     set_element<u8>(frame, r->result, i, r->extra, Predicate::test(order));
   }
   return r + 1;
@@ -61,7 +61,8 @@ B min_max(B a, B b, sf::Env& env) {
     return sf::min_max<F, sf::Arm, sf::MinMaxRule::nan_2019, Max>(a, b, env);
   else if constexpr (Rule == ir::FpMinRule::num_2008)
     return sf::min_max<F, sf::Arm, sf::MinMaxRule::number_2008, Max>(a, b, env);
-  else return min_max_x86<F, Max>(a, b, env);
+  else
+    return min_max_x86<F, Max>(a, b, env);
 }
 template <ir::FpMinRule Rule, bool Max, class F>
 const Record* run_min_max(const Record* r, u8* frame, CpuState* state) {

@@ -34,7 +34,8 @@ template <class U>
   const u64 index = va >> (kPageBits - kTlbEntryShift) & state->tlb_mask;
   const auto* entry = reinterpret_cast<const TlbEntry*>(reinterpret_cast<const u8*>(state->tlb) + index);
   const u64 tag = (write ? entry->write_tag : entry->read_tag).load(std::memory_order_relaxed);
-  if (((va + bytes - 1) & ~kPageMask) != tag || (va & (align - 1)) != 0) [[unlikely]] return nullptr;
+  if (((va + bytes - 1) & ~kPageMask) != tag || (va & (align - 1)) != 0) [[unlikely]]
+    return nullptr;
   return reinterpret_cast<u8*>(va + entry->addend);
 }
 
@@ -53,7 +54,8 @@ template <class U>
 template <class U, bool Natural>
 const Record* run_load(const Record* r, u8* frame, CpuState* state) {
   const u8* host = tlb_hit(state, address(r, frame), sizeof(U), Natural ? sizeof(U) : 1, false);
-  if (!host) [[unlikely]] return load_miss<U>(r, frame, state);
+  if (!host) [[unlikely]]
+    return load_miss<U>(r, frame, state);
   put_scalar<U>(frame + r->result, guest_read<U>(host));
   return next(r, frame, state);
 }
@@ -67,7 +69,8 @@ template <class U>
 template <class U, bool Natural>
 const Record* run_store(const Record* r, u8* frame, CpuState* state) {
   u8* host = tlb_hit(state, address(r, frame), sizeof(U), Natural ? sizeof(U) : 1, true);
-  if (!host) [[unlikely]] return store_miss<U>(r, frame, state);
+  if (!host) [[unlikely]]
+    return store_miss<U>(r, frame, state);
   guest_write<U>(host, get<U>(frame + r->b));
   return next(r, frame, state);
 }
@@ -80,11 +83,14 @@ struct Shape {
 };
 
 void order_before(ir::Order order) {
-  if (order == ir::Order::seq_cst) std::atomic_thread_fence(std::memory_order_seq_cst);
-  else if (order >= ir::Order::release) std::atomic_thread_fence(std::memory_order_release);
+  if (order == ir::Order::seq_cst)
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+  else if (order >= ir::Order::release)
+    std::atomic_thread_fence(std::memory_order_release);
 }
 void order_after(ir::Order order) {
-  if (order == ir::Order::seq_cst) std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (order == ir::Order::seq_cst)
+    std::atomic_thread_fence(std::memory_order_seq_cst);
   else if (order == ir::Order::acquire || order == ir::Order::acq_rel)
     std::atomic_thread_fence(std::memory_order_acquire);
 }
@@ -100,13 +106,17 @@ void swap_element(u8* data, u32 bytes, MemAttr attr) {
 // One element through the runtime. Values pass as numbers: the runtime knows the byte order from the attributes.
 void load_element(CpuState* state, u64 va, u8* out, u32 bytes, u16 attr) {
   const u64 value = state->runtime->load(state, va, access_desc(std::countr_zero(bytes), attr), 0);
-  if (bytes == 16) std::memcpy(out, state->scratch, 16);
-  else std::memcpy(out, &value, bytes);
+  if (bytes == 16)
+    std::memcpy(out, state->scratch, 16);
+  else
+    std::memcpy(out, &value, bytes);
 }
 void store_element(CpuState* state, u64 va, const u8* data, u32 bytes, u16 attr) {
   u64 value = 0;
-  if (bytes == 16) std::memcpy(state->scratch, data, 16);
-  else std::memcpy(&value, data, bytes);
+  if (bytes == 16)
+    std::memcpy(state->scratch, data, 16);
+  else
+    std::memcpy(&value, data, bytes);
   state->runtime->store(state, va, value, access_desc(std::countr_zero(bytes), attr), 0);
 }
 
@@ -191,8 +201,10 @@ void to_scratch(CpuState* state, unsigned word, const u8* value, u32 bytes) {
   std::memcpy(&state->scratch[word], value, bytes);
 }
 void result_from(u8* frame, u32 place, u64 value, const CpuState* state, u32 bytes) {
-  if (bytes == 16) std::memcpy(frame + place, state->scratch, 16);
-  else put<u64>(frame + place, bytes == 8 ? value : bits(value, 0, bytes * 8));
+  if (bytes == 16)
+    std::memcpy(frame + place, state->scratch, 16);
+  else
+    put<u64>(frame + place, bytes == 8 ? value : bits(value, 0, bytes * 8));
 }
 
 const Record* run_load_linked(const Record* r, u8* frame, CpuState* state) {
@@ -267,8 +279,10 @@ const Record* run_cas(const Record* r, u8* frame, CpuState* state) {
 // Executed as the strongest barrier needed.
 const Record* run_fence(const Record* r, u8*, CpuState*) {
   const auto kind = ir::FenceKind(r->attr);
-  if (kind == ir::FenceKind::full) std::atomic_thread_fence(std::memory_order_seq_cst);
-  else std::atomic_thread_fence(std::memory_order_acq_rel);
+  if (kind == ir::FenceKind::full)
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+  else
+    std::atomic_thread_fence(std::memory_order_acq_rel);
   return r + 1;
 }
 const Record* run_zero_block(const Record* r, u8* frame, CpuState* state) {

@@ -27,8 +27,10 @@ const Record* run_lane_pick(const Record* r, u8* frame, CpuState*) {
   for (u32 i = 0; i < r->extra; ++i) {
     const Uint<W> index = lane_at<W>(frame, r->b, i).bits;
     u8* to = frame + r->result + i * r->attr;
-    if (index < r->extra) std::memcpy(to, frame + r->a + u32(index) * r->attr, r->attr);
-    else std::memset(to, 0, r->attr);
+    if (index < r->extra)
+      std::memcpy(to, frame + r->a + u32(index) * r->attr, r->attr);
+    else
+      std::memset(to, 0, r->attr);
   }
   return r + 1;
 }

@@ -118,8 +118,10 @@ const Record* run_pair(const Record* r, u8* frame, CpuState*) {
   for (u32 i = 0; i < r->extra; ++i) {
     using Wide = Uint<2 * W>;
     const Wide value = Wide(Wide{lane_at<W>(frame, r->b, i).bits} << W | lane_at<W>(frame, r->a, i).bits);
-    if (r->extra == 1) set_scalar<2 * W>(frame, r->result, value);
-    else set_lane<2 * W>(frame, r->result, i, value);
+    if (r->extra == 1)
+      set_scalar<2 * W>(frame, r->result, value);
+    else
+      set_lane<2 * W>(frame, r->result, i, value);
   }
   return r + 1;
 }
@@ -136,7 +138,9 @@ Uint<W> field(Lane<W> a, u64 imm) {
 }
 struct Extract {
   template <unsigned W>
-  static Uint<W> apply(Lane<W> a, Lane<W>, u64 imm) { return field<W>(a, imm); }
+  static Uint<W> apply(Lane<W> a, Lane<W>, u64 imm) {
+    return field<W>(a, imm);
+  }
 };
 struct SignedExtract {
   template <unsigned W>
@@ -250,8 +254,10 @@ Handler lower_pair(Lowering& l) {
   l.use(2);
   l.record().extra = l.type().lanes;
   return by_width(l.arg_type(0).lane_bits(), []<unsigned W>() -> Handler {
-    if constexpr (W == 1 || W == 128) return nullptr;
-    else return run_pair<W>;
+    if constexpr (W == 1 || W == 128)
+      return nullptr;
+    else
+      return run_pair<W>;
   });
 }
 Handler lower_extract(Lowering& l) { return bit_field<Extract>(l, 1); }

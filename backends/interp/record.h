@@ -19,9 +19,9 @@ struct Record {
   u32 a = 0, b = 0, c = 0;  // byte offsets of the operands in the frame
   u32 result = 0;           // byte offset of the result
   u64 imm = 0;
-  u32 extra = 0;            // lanes or bytes of the type, see each handler
-  u16 attr = 0;             // Inst::attr
-  u16 insn = 0;             // index into Program::insns of the guest instruction it belongs to
+  u32 extra = 0;  // lanes or bytes of the type, see each handler
+  u16 attr = 0;   // Inst::attr
+  u16 insn = 0;   // index into Program::insns of the guest instruction it belongs to
 };
 static_assert(sizeof(Record) == 40);
 
@@ -35,13 +35,13 @@ struct Insn {
 // An exit, resolved.
 struct ExitRecord {
   ir::Exit exit;
-  u32 value = 0;                 // frame offset of Exit::value
-  bool counts = false;           // PrepareOptions::count_insns
-  bool direct = false;           // jump or call
-  bool linkable = false;         // CodeEdge::linkable
+  u32 value = 0;          // frame offset of Exit::value
+  bool counts = false;    // PrepareOptions::count_insns
+  bool direct = false;    // jump or call
+  bool linkable = false;  // CodeEdge::linkable
   u32 code_id = 0;
-  u32 edge = 0;                  // index into Code::edges
-  const Record* chain = nullptr; // the target block when it is part of the same region
+  u32 edge = 0;                   // index into Code::edges
+  const Record* chain = nullptr;  // the target block when it is part of the same region
 };
 
 // What handlers of a piece of code share.
@@ -88,8 +88,10 @@ void put(u8* place, U value) {
 // A scalar result: zero-extended to 8 bytes.
 template <class U>
 void put_scalar(u8* place, U value) {
-  if constexpr (sizeof(U) < 8) put<u64>(place, value);
-  else put(place, value);
+  if constexpr (sizeof(U) < 8)
+    put<u64>(place, value);
+  else
+    put(place, value);
 }
 
 // Leaves after a slow path or a helper has set state.leave: counts what has retired.

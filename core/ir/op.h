@@ -24,27 +24,30 @@ inline constexpr unsigned kOpCount = 0
 enum class TypeRule : u8 {
   none,        // no operands, no result
   any,         // no operands, any result
-  same,        // r = a = b = c
-  compare,     // a = b; r = i1 with the lanes of a
-  carry,       // a = b int, c = i1; r = i1
-  adc,         // a = b = r int, c = i1
+  same,        // r = a = b = c int
+  fsame,       // r = a = b = c float
+  compare,     // a = b int; r = i1 with the lanes of a
+  fcompare,    // a = b float; r = i1 with the lanes of a
+  carry,       // a = b int, c = r = i1 with the lanes of a
+  adc,         // a = b = r int, c = i1 with the lanes of a
   select,      // a = i1 (or i1 lanes), b = c = r
   widen,       // int, r wider than a, same lanes
   narrow,      // int, r narrower than a, same lanes
-  bitcast,     // r and a have equal bits
-  pair,        // a = b int, r twice as wide
-  crc,         // a = r = i32, b int
+  bitcast,     // r and a have equal bits; neither i1 nor f80
+  pair,        // a = b int, i8 and up, r twice as wide
+  crc,         // a = r = i32, b = i8..i64
   fclass,      // a float, r = i64
-  fconvert,    // a, r float, same lanes
-  fto_int,     // a float, r int, same lanes
-  ffrom_int,   // a int, r float, same lanes
+  fconvert,    // a, r different floats, same lanes
+  fto_int,     // a float, r = i8..i64, same lanes
+  ffrom_int,   // a = i8..i64, r float, same lanes
   unbox,       // a = i64, r f16 / bf16 / f32
   box,         // a f16 / bf16 / f32, r = i64
   splat,       // a scalar, r vector of it
   lane_get,    // a vector, r its element
   lane_set,    // a = r vector, b its element
   same_elem,   // a = r vector, b int vector with the same lanes
-  reduce,      // a vector, r its element
+  shuffle,     // a = b = r vector
+  reduce,      // a int vector, r its element
   mask_bits,   // a = i1 lanes (at most 64), r = i64
   slot_read,   // r = type of the slot
   slot_write,  // a = type of the slot

@@ -1,0 +1,143 @@
+#include "frontends/riscv/helpers.h"
+
+#include <sched.h>
+
+#include "core/engine/port.h"
+#include "frontends/riscv/csr.h"
+#include "frontends/riscv/mmu.h"
+#include "frontends/riscv/table.h"
+#include "frontends/riscv/trap.h"
+
+namespace mimus::riscv {
+namespace {
+
+u64 illegal(RiscvState& state, u64 raw) {
+  raise_exception(state, kCauseIllegal, raw);
+  return 0;
+}
+
+// The value that csrrs and csrrc modify. In mip and sip the external interrupt input does not take part (Volume II,
+// 3.1.9: SEIP).
+u64 modifiable(const RiscvState& s, const CsrDesc& row, u32 number) {
+  u64 value = row.read(s, number);
+  bool pending = number == 0x344 || number == 0x144;
+  return pending ? (value & ~kIrqSei) | (s.mip & kIrqSei) : value;
+}
+
+namespace helper {
+
+u64 csr_read(CpuState* cpu, u64 raw, u64 begun, u64, u64) {
+  RiscvState& s = hart(cpu);
+  u32 number = u32(raw) >> 20;
+  const CsrDesc& row = *find_csr(number);
+  if (!csr_accessible(s, row, number)) return illegal(s, raw);
+  return csr_value(s, row, number, begun - 1);
+}
+
+u64 csr_write(CpuState* cpu, u64 raw, u64 operand, u64 begun, u64) {
+  RiscvState& s = hart(cpu);
+  u32 number = u32(raw) >> 20;
+  const CsrDesc& row = *find_csr(number);
+  if (!csr_accessible(s, row, number)) return illegal(s, raw);
+  u64 old = csr_value(s, row, number, begun - 1);
+  unsigned operation = raw >> 12 & 3;  // 1 write, 2 set, 3 clear
+  u64 value = operand;
+  if (operation == 2) value = modifiable(s, row, number) | operand;
+  if (operation == 3) value = modifiable(s, row, number) & ~operand;
+  csr_assign(s, row, number, value);
+  return old;
+}
+
+u64 set_frm(CpuState* cpu, u64 frm, u64, u64, u64) {
+  RiscvState& s = hart(cpu);
+  Watch before(s);
+  write_frm(s, frm);
+  before.tell_changes(s);
+  return 0;
+}
+
+u64 first_fp_use(CpuState* cpu, u64 raw, u64, u64, u64) {
+  RiscvState& s = hart(cpu);
+  if ((s.mstatus & kStatusFs) == 0) return illegal(s, raw);
+  Watch before(s);
+  s.mstatus |= kStatusFs;
+  before.tell_changes(s);
+  return 0;
+}
+
+u64 sret(CpuState* cpu, u64 raw, u64, u64, u64) {
+  RiscvState& s = hart(cpu);
+  if (s.privilege == kSupervisor && (s.mstatus & kStatusTsr)) return illegal(s, raw);
+  s.pc = return_from_supervisor(s);
+  s.leave = u32(Leave::dispatch);
+  return s.pc;
+}
+
+u64 mret(CpuState* cpu, u64, u64, u64, u64) {
+  RiscvState& s = hart(cpu);
+  s.pc = return_from_machine(s);
+  s.leave = u32(Leave::dispatch);
+  return s.pc;
+}
+
+u64 wfi(CpuState* cpu, u64 raw, u64, u64, u64) {
+  RiscvState& s = hart(cpu);
+  if (s.privilege != kMachine && (s.mstatus & kStatusTw)) return illegal(s, raw);
+  if ((pending_interrupts(s) & s.mie) == 0) s.port->wait_for_interrupt();
+  return 0;
+}
+
+// rs1 = x0: every address; rs2 = x0: every address space.
+u64 sfence_vma(CpuState* cpu, u64 raw, u64 address, u64 asid, u64) {
+  RiscvState& s = hart(cpu);
+  if (s.privilege == kSupervisor && (s.mstatus & kStatusTvm)) return illegal(s, raw);
+  TlbFlush flush;
+  if (raw >> 15 & 31) flush.address = address;
+  if (raw >> 20 & 31) flush.context = (address_context(s) & ~u64{0xffff}) | (asid & 0xffff);
+  u32 leave = s.leave;
+  s.port->flush_tlb(flush);
+  s.leave = leave;  // the block ends after this instruction anyway
+  return 0;
+}
+
+u64 fence_i(CpuState* cpu, u64, u64, u64, u64) {
+  RiscvState& s = hart(cpu);
+  u32 leave = s.leave;
+  s.port->fence_code();
+  s.leave = leave;
+  return 0;
+}
+
+// Volume I, "CMO" 19.3.2: cache-block management needs a mapping that allows loads or stores; every failure counts as
+// one of a store. Harts are coherent, so that nothing else is to be done.
+u64 cbo_check(CpuState* cpu, u64 address, u64, u64, u64) {
+  RiscvState& s = hart(cpu);
+  WalkResult result = walk(s, s.port->memory(), address, Access::read, s.regime);
+  if (std::holds_alternative<Fault>(result)) {
+    Fault load = std::get<Fault>(result);
+    u32 cause = load.cause == kCauseLoadPage ? kCauseStorePage : kCauseStoreAccess;
+    raise_exception(s, cause, address);
+  }
+  return 0;
+}
+
+u64 pause(CpuState*, u64, u64, u64, u64) {
+  sched_yield();
+  return 0;
+}
+
+}  // namespace helper
+
+using E = HelperEffects;
+constexpr E none = E::none, reads_state = E::reads_state;  // what the rows' effects begin with
+constexpr HelperDesc kHelpers[] = {
+#define HELPER(name, arity, effects) {#name, helper::name, arity, effects},
+#include "frontends/riscv/helpers.def"
+#undef HELPER
+};
+
+}  // namespace
+
+std::span<const HelperDesc> helper_table() { return kHelpers; }
+
+}  // namespace mimus::riscv

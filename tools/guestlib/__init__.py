@@ -1,0 +1,1 @@
+"""Guests for Mimus, fetched by Debian package and kept in a cache outside the checkout."""

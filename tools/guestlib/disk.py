@@ -1,0 +1,103 @@
+"""Raw disk images with one bootable ext4 partition, made without root (mke2fs fills it from a folder)."""
+
+import os
+import shutil
+import struct
+import subprocess
+import tempfile
+from pathlib import Path
+
+from .apt import KEYRING, mirror, require, run
+from .store import GuestError, cache_root, say
+
+HERE = Path(__file__).parent
+SECTOR = 512
+PARTITION_START = 2048  # sectors
+MIB = 1 << 20
+
+PACKAGES = ("systemd,systemd-sysv,systemd-resolved,udev,dbus,kmod,iproute2,iputils-ping,login,passwd,procps,less,"
+            "ca-certificates,curl,busybox,e2fsprogs")
+
+EXTLINUX = """default linux
+timeout 1
+label linux
+  kernel /boot/Image
+  initrd /boot/initrd.gz
+  append console=ttyS0 {arguments}
+"""
+
+
+def _partition_table(sectors):
+    """A master boot record with one active partition of type 0x83. CHS fields say "use LBA"."""
+    entry = struct.pack("<B3sB3sII", 0x80, b"\xfe\xff\xff", 0x83, b"\xfe\xff\xff", PARTITION_START,
+                        sectors - PARTITION_START)
+    return bytes(446) + entry + bytes(48) + b"\x55\xaa"
+
+
+def _add_boot_files(root, image, initrd, arguments):
+    (root / "boot" / "extlinux").mkdir(parents=True, exist_ok=True)
+    shutil.copy(image, root / "boot" / "Image")
+    shutil.copy(initrd, root / "boot" / "initrd.gz")
+    (root / "boot" / "extlinux" / "extlinux.conf").write_text(EXTLINUX.format(arguments=arguments))
+
+
+def _write_disk(out, root, size, wrapper=()):
+    with open(out, "wb") as disk:
+        disk.truncate(size)
+        disk.write(_partition_table(size // SECTOR))
+    offset = PARTITION_START * SECTOR
+    run([*wrapper, "mke2fs", "-q", "-F", "-t", "ext4", "-O", "^metadata_csum,^orphan_file", "-L", "mimus-root",
+         "-E", f"offset={offset},root_owner=0:0", "-d", str(root), str(out), f"{(size - offset) // 1024}k"],
+        "writing the file system")
+
+
+def make_boot_disk(out, image, initrd):
+    require("mke2fs", "e2fsprogs")
+    with tempfile.TemporaryDirectory(prefix=".disk-", dir=cache_root()) as scratch:
+        root = Path(scratch)
+        _add_boot_files(root, image, initrd, "")
+        _write_disk(out, root, 96 * MIB)
+
+
+def _emulator(image, initrd, disk, append):
+    """Command of a machine that boots the kernel with the disk: the build's own mimus on request, else QEMU."""
+    own = os.environ.get("MIMUS_SETUP_EMULATOR")
+    cpus = str(min(4, os.cpu_count() or 1))
+    if own:
+        return [own, "run", "--isa", "riscv64", "--smp", cpus, "--memory", "1G", "--kernel", image, "--initrd", initrd,
+                "--disk", f"{disk},format=raw", "--append", append]
+    require("qemu-system-riscv64", "qemu-system-misc")
+    return ["qemu-system-riscv64", "-M", "virt", "-smp", cpus, "-m", "1G", "-nographic", "-no-reboot", "-kernel", image,
+            "-initrd", initrd, "-append", append, "-device", "virtio-blk-device,drive=d",
+            "-drive", f"id=d,if=none,format=raw,cache=unsafe,file={disk}"]
+
+
+def make_debian(out, suite, kernel, initrd):
+    """debootstrap in two halves: unpacking here, configuration by the packages themselves in the booted guest."""
+    for program in ("debootstrap", "fakeroot", "mke2fs", "e2fsck"):
+        require(program, "e2fsprogs" if "2" in program else program)
+    with tempfile.TemporaryDirectory(prefix=".debian-", dir=cache_root()) as scratch:
+        root, state = Path(scratch) / "root", str(Path(scratch) / "fakeroot.state")
+        say("unpacking Debian packages (about 150 MB to download, a minute)")
+        run(["fakeroot", "-s", state, "debootstrap", "--foreign", "--arch=riscv64", "--variant=minbase",
+             f"--keyring={KEYRING}", f"--include={PACKAGES}", suite, str(root), mirror()],
+            "unpacking Debian (is the network up?)")
+        _add_boot_files(root, kernel / "Image", initrd, "mimus.root=/dev/vda1")
+        shutil.copytree(kernel / "modules", root / "usr" / "lib" / "modules", dirs_exist_ok=True)
+        shutil.copy(HERE / "disk-setup.sh", root / "mimus-setup.sh")
+        os.chmod(root / "mimus-setup.sh", 0o755)
+        _write_disk(out, root, 4096 * MIB, ("fakeroot", "-i", state, "-s", state))
+    _configure(out, kernel / "Image", initrd)
+
+
+def _configure(out, image, initrd):
+    say("configuring Debian inside the guest (several minutes, once)")
+    log = cache_root() / "debian-disk-setup.log"
+    append = ("console=ttyS0 quiet panic=-1 -- mount -t ext4 /dev/vda1 /mnt && "
+              "for d in proc sys dev; do mount -o bind /$d /mnt/$d; done; chroot /mnt /mimus-setup.sh; "
+              "umount /mnt/proc /mnt/sys /mnt/dev; umount /mnt")
+    with open(log, "wb") as output:
+        result = subprocess.run(_emulator(str(image), str(initrd), str(out), append), stdin=subprocess.DEVNULL,
+                                stdout=output, stderr=subprocess.STDOUT, timeout=3600, check=False)
+    if result.returncode != 0 or b"mimus-setup: done" not in log.read_bytes():
+        raise GuestError(f"the configuration of the Debian guest failed; its console is in {log}")
