@@ -1,0 +1,348 @@
+"""Real guests, one scenario per function. A scenario gets a Context and returns if all is well."""
+
+import hashlib
+import os
+import random
+import shutil
+import socket
+import subprocess
+import threading
+import urllib.request
+from dataclasses import dataclass
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Callable
+
+from harness import guests
+from harness.console import Console
+from harness.machine import Disk, Machine, Missing
+
+MIB = 1 << 20
+PROMPT = r"\n[^\n]*# "
+SHELL = {"append": "console=ttyS0 quiet panic=-1"}
+
+
+class Failed(Exception):
+    """An expectation about the guest's work that does not hold."""
+
+
+@dataclass
+class Context:
+    """What a scenario works with: `start` a machine, a scratch folder, a factor for time-outs of slow engines."""
+
+    driver: object
+    scratch: Path
+    patience: float = 1.0
+
+    def start(self, machine):
+        return Console(self.driver.command(machine))
+
+    def wait(self, seconds):
+        return seconds * self.patience
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    run: Callable
+    about: str
+    engine: str = "auto"
+    patience: float = 1.0
+    timeout: int = 120   # seconds for the whole of it
+    long: bool = False   # only with MIMUS_LONG=1 or --long
+
+
+def require(condition, what):
+    if not condition:
+        raise Failed(what)
+
+
+def tool(name, package):
+    path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    if path is None:
+        raise Missing(f"{name} (Debian package {package})")
+    return path
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def busybox(initrd="riscv64-busybox", **more):
+    return Machine(kernel=guests.product("riscv64-linux"), initrd=guests.product(initrd), **(SHELL | more))
+
+
+def power_off(console, context):
+    console.send("poweroff\n")
+    console.finish(context.wait(30))
+
+
+# ---- shell ----
+
+def shell(context, smp=1):
+    """Debian's kernel to the busybox shell, some commands, power-off."""
+    with context.start(busybox(smp=smp)) as console:
+        console.expect(PROMPT, context.wait(60))
+        run = partial(console.run, timeout=context.wait(30))
+        require(run("uname -m") == "riscv64", "uname -m is not riscv64")
+        require(run("nproc") == str(smp), f"the guest does not see {smp} harts")
+        require(run("echo $((6 * 7))") == "42", "arithmetic of the shell")
+        want = hashlib.sha256("".join(f"{i}\n" for i in range(1, 2001)).encode()).hexdigest()
+        require(run("seq 1 2000 | sha256sum").split()[0] == want, "checksum of a pipe")
+        require(run("seq 1 500 | awk '{ s += $1 / 3 } END { printf \"%.6f\", s }'") == "41750.000000", "awk's doubles")
+        require(run("for i in $(seq 1 20); do (exit $i); [ $? = $i ] || echo bad; done") == "", "statuses of 20 children")
+        if smp > 1:
+            run("for i in $(seq 1 8); do (seq 1 3000 | sort -r | md5sum >/tmp/o$i) & done; wait")
+            require(run("sort -u /tmp/o? | wc -l").strip() == "1", "eight equal jobs in parallel gave different results")
+        console.run("(exit 3)", check=False)
+        power_off(console, context)
+
+
+def reboot(context):
+    """The guest's reboot starts the machine again, in place."""
+    with context.start(busybox()) as console:
+        for _ in range(2):
+            console.expect(PROMPT, context.wait(60))
+            console.send("reboot\n")
+            console.expect("reboot: Restarting system", context.wait(30))
+        console.expect(PROMPT, context.wait(60))
+        power_off(console, context)
+
+
+# ---- disks ----
+
+def checked_file(path, size, seed):
+    data = random.Random(seed).randbytes(size)
+    path.write_bytes(data)
+    return hashlib.md5(data).hexdigest()
+
+
+def check_file_system(image):
+    result = subprocess.run([tool("e2fsck", "e2fsprogs"), "-f", "-n", image], capture_output=True, text=True, check=False)
+    require(result.returncode == 0, f"the file system is not clean after power-off:\n{result.stdout}{result.stderr}")
+
+
+def file_in_image(image, name, scratch):
+    """Checksum of a file inside an ext image, read on the host."""
+    out = scratch / "dumped"
+    subprocess.run([tool("debugfs", "e2fsprogs"), "-R", f"dump {name} {out}", image], capture_output=True, check=True)
+    return hashlib.md5(out.read_bytes()).hexdigest()
+
+
+def disk_write(context, smp=1):
+    """mkfs in the guest, a large file written, read back after a remount, and verified on the host."""
+    image = context.scratch / "disk.raw"
+    with open(image, "wb") as file:
+        file.truncate(256 * MIB)
+    size = 48
+    with context.start(busybox("riscv64-initrd", disks=(Disk(str(image)),), smp=smp)) as console:
+        console.expect(PROMPT, context.wait(60))
+        run = partial(console.run, timeout=context.wait(90))
+        require(run("cat /sys/block/vda/size") == str(256 * MIB // 512), "size of the disk")
+        run("mke2fs -F /dev/vda >/dev/null && mount -t ext4 /dev/vda /mnt")
+        run(f"dd if=/dev/urandom of=/tmp/block bs=1M count=4 2>/dev/null; for i in $(seq 1 {size // 4}); do cat /tmp/block; "
+            "echo $i; done >/mnt/large")
+        first = run("md5sum </mnt/large").split()[0]
+        run("for i in $(seq 1 200); do mkdir -p /mnt/d/$i; echo $i >/mnt/d/$i/n; done; rm -r /mnt/d/1?")
+        run("umount /mnt; echo 3 >/proc/sys/vm/drop_caches; mount -t ext4 -o ro /dev/vda /mnt")
+        require(run("md5sum </mnt/large").split()[0] == first, "the guest reads back something else")
+        require(run("cat /mnt/d/*/n | wc -l").strip() == "190", "small files after the remount")
+        run("umount /mnt")
+        power_off(console, context)
+    check_file_system(str(image))
+    require(file_in_image(str(image), "/large", context.scratch) == first, "the host finds another content in the image")
+
+
+def disk_journal(context):
+    """An ext4 made on the host, with a journal; power-off with the file system mounted leaves a recoverable disk."""
+    image = context.scratch / "disk.raw"
+    subprocess.run([tool("mke2fs", "e2fsprogs"), "-q", "-F", "-t", "ext4", str(image), "128M"], check=True,
+                   stdout=subprocess.DEVNULL)
+    with context.start(busybox("riscv64-initrd", disks=(Disk(str(image)),))) as console:
+        console.expect(PROMPT, context.wait(60))
+        console.run("mount -t ext4 /dev/vda /mnt && seq 1 200000 >/mnt/numbers && sync", timeout=context.wait(60))
+        power_off(console, context)
+    subprocess.run([tool("e2fsck", "e2fsprogs"), "-p", str(image)], capture_output=True, check=False)
+    check_file_system(str(image))
+    want = hashlib.md5("".join(f"{i}\n" for i in range(1, 200001)).encode()).hexdigest()
+    require(file_in_image(str(image), "/numbers", context.scratch) == want, "synced data is not in the image")
+
+
+def disk_qcow2(context):
+    """A read-only qcow2 disk: contents as on the host, writes refused, the file untouched."""
+    folder, raw, image = context.scratch / "root", context.scratch / "disk.raw", context.scratch / "disk.qcow2"
+    folder.mkdir()
+    sums = {name: checked_file(folder / name, size, name) for name, size in
+            (("large", 24 * MIB), ("odd", 123457), ("small", 7))}
+    subprocess.run([tool("mke2fs", "e2fsprogs"), "-q", "-F", "-t", "ext4", "-d", str(folder), str(raw), "96M"], check=True,
+                   stdout=subprocess.DEVNULL)
+    subprocess.run([tool("qemu-img", "qemu-utils"), "convert", "-O", "qcow2", str(raw), str(image)], check=True)
+    before = hashlib.md5(image.read_bytes()).hexdigest()
+    with context.start(busybox("riscv64-initrd", disks=(Disk(str(image), "qcow2", True),))) as console:
+        console.expect(PROMPT, context.wait(60))
+        require(console.run("cat /sys/block/vda/ro") == "1", "the guest does not see a read-only disk")
+        console.run("mount -t ext4 -o ro /dev/vda /mnt")
+        for name, want in sums.items():
+            got = console.run(f"md5sum </mnt/{name}", timeout=context.wait(60)).split()[0]
+            require(got == want, f"the file {name} of the qcow2 disk has another content")
+        console.run("umount /mnt; ! dd if=/dev/zero of=/dev/vda bs=512 count=1 conv=fsync 2>/dev/null")
+        power_off(console, context)
+    require(hashlib.md5(image.read_bytes()).hexdigest() == before, "the read-only image has been changed")
+
+
+# ---- network ----
+
+class Files(BaseHTTPRequestHandler):
+    """Serves the bytes in `content`, whatever the path."""
+
+    content = b""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.content)))
+        self.end_headers()
+        self.wfile.write(self.content)
+
+    def log_message(self, *_):
+        pass
+
+
+class Server:
+    """An HTTP server on the host's loopback for the duration of a `with` block."""
+
+    def __init__(self, content):
+        handler = type("Handler", (Files,), {"content": content})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.port = self._server.server_address[1]
+
+    def __enter__(self):
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def fetch_from_guest(port, timeout):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/file", timeout=timeout) as answer:
+        return answer.read()
+
+
+def network(context, smp=1):
+    """The guest fetches from a server on the host's loopback; the host fetches from the guest through a forward."""
+    content = random.Random(1).randbytes(6 * MIB)
+    port = free_port()
+    machine = busybox("riscv64-initrd", network=True, forwards=((port, 80),), smp=smp)
+    with Server(content) as server, context.start(machine) as console:
+        console.expect(PROMPT, context.wait(60))
+        console.run("netup", timeout=context.wait(30))
+        run = partial(console.run, timeout=context.wait(60))
+        require("10.0.2.15" in run("ip addr show eth0"), "DHCP did not give 10.0.2.15")
+        run(f"mkdir -p /www; wget -q -O /www/file http://10.0.2.2:{server.port}/file")
+        require(run("md5sum </www/file").split()[0] == hashlib.md5(content).hexdigest(), "the download is damaged")
+        run("httpd -p 80 -h /www")
+        for _ in range(2):
+            require(fetch_from_guest(port, context.wait(30)) == content, "what the host gets from the guest is damaged")
+        run("ping -c 2 -W 5 10.0.2.2")
+        power_off(console, context)
+
+
+# ---- firmware ----
+
+def uboot(context):
+    """OpenSBI, then U-Boot, then the kernel from a virtio disk."""
+    image = context.scratch / "disk.raw"
+    shutil.copyfile(guests.product("riscv64-uboot-disk"), image)
+    firmware = guests.product("riscv64-opensbi") if context.driver.name == "mimus" else ""
+    machine = Machine(firmware=firmware, kernel=guests.product("riscv64-uboot"), disks=(Disk(str(image)),), memory="1G")
+    with context.start(machine) as console:
+        console.expect(r"OpenSBI v\d", context.wait(20))
+        console.expect(r"U-Boot \d{4}", context.wait(30))
+        console.expect(r"Linux version \d", context.wait(60))
+        console.expect(PROMPT, context.wait(60))
+        require(console.run("uname -m") == "riscv64", "uname -m is not riscv64")
+        power_off(console, context)
+
+
+def opensbi(context, smp=1):
+    """The kernel under OpenSBI instead of the built-in firmware."""
+    firmware = guests.product("riscv64-opensbi") if context.driver.name == "mimus" else ""
+    with context.start(busybox(firmware=firmware, smp=smp)) as console:
+        console.expect(r"OpenSBI v\d", context.wait(20))
+        console.expect(PROMPT, context.wait(60))
+        require(console.run("nproc") == str(smp), f"the guest does not see {smp} harts")
+        power_off(console, context)
+
+
+# ---- Debian ----
+
+def installer(context):
+    """Debian's installer to its first dialogue."""
+    folder = Path(guests.product("riscv64-installer"))
+    machine = Machine(kernel=str(folder / "Image"), initrd=str(folder / "initrd.gz"), memory="1G",
+                      append="console=ttyS0 panic=-1")
+    with context.start(machine) as console:
+        console.expect(r"Starting system log daemon|debconf|Select a language|Choose the language", context.wait(150))
+        console.expect(r"(?i)select a language|choose the language", context.wait(90))
+
+
+def debian(context, smp=2):
+    """Debian 13 with systemd from a disk to its login; network both ways; a large file; a clean file system."""
+    image = context.scratch / "disk.raw"
+    product = guests.product("riscv64-debian-disk", fetch=os.environ.get("MIMUS_MAKE_DEBIAN") == "1")
+    subprocess.run(["cp", "--sparse=always", product, str(image)], check=True)
+    content = random.Random(2).randbytes(8 * MIB)
+    port = free_port()
+    machine = Machine(kernel=guests.product("riscv64-linux"), initrd=guests.product("riscv64-initrd"), smp=smp,
+                      memory="1G", append="console=ttyS0 panic=-1 mimus.root=/dev/vda1", disks=(Disk(str(image)),),
+                      network=True, forwards=((port, 8080),))
+    with Server(content) as server, context.start(machine) as console:
+        console.expect(r"login: ", context.wait(600))
+        console.send("root\n")
+        console.expect(PROMPT, context.wait(120))
+        run = partial(console.run, timeout=context.wait(120))
+        run("stty -echo; export TERM=dumb; bind 'set enable-bracketed-paste off'; systemctl is-system-running --wait", check=False,
+            timeout=context.wait(600))
+        require(run("systemctl --failed --no-legend --plain") == "", "units have failed")
+        run("for i in $(seq 60); do ip -4 addr show scope global | grep -q inet && break; sleep 1; done")
+        run(f"mkdir -p /srv/www && curl -sf -o /srv/www/file http://10.0.2.2:{server.port}/file && sync")
+        want = hashlib.md5(content).hexdigest()
+        require(run("md5sum </srv/www/file").split()[0] == want, "the download is damaged")
+        run("busybox httpd -p 8080 -h /srv/www")
+        require(fetch_from_guest(port, context.wait(60)) == content, "what the host gets from the guest is damaged")
+        run("dd if=/dev/urandom of=/root/large bs=1M count=256 status=none; sync", timeout=context.wait(300))
+        large = run("md5sum </root/large", timeout=context.wait(120)).split()[0]
+        run("echo 3 >/proc/sys/vm/drop_caches")
+        require(run("md5sum </root/large", timeout=context.wait(120)).split()[0] == large, "the large file changed")
+        console.send("systemctl poweroff\n")
+        console.finish(context.wait(240))
+    partition = f"{image}?offset={2048 * 512}"
+    check_file_system(partition)
+    require(file_in_image(partition, "/root/large", context.scratch) == large, "the host finds another large file")
+    require(file_in_image(partition, "/srv/www/file", context.scratch) == want, "the host finds another download")
+
+
+SCENARIOS = {scenario.name: scenario for scenario in (
+    Scenario("shell-interp", shell, "busybox shell, interpreter", "interp", 6, 420),
+    Scenario("shell-baseline", shell, "busybox shell, baseline", "baseline"),
+    Scenario("shell-llvm", shell, "busybox shell, LLVM above the interpreter", "llvm", 6, 420),
+    Scenario("shell-auto", shell, "busybox shell, all engines together"),
+    Scenario("shell-baseline-smp4", partial(shell, smp=4), "busybox shell on 4 harts, baseline", "baseline"),
+    Scenario("shell-auto-smp4", partial(shell, smp=4), "busybox shell on 4 harts"),
+    Scenario("reboot", reboot, "the guest's reboot command, twice"),
+    Scenario("opensbi-smp4", partial(opensbi, smp=4), "the kernel under OpenSBI on 4 harts"),
+    Scenario("uboot", uboot, "OpenSBI, U-Boot, the kernel from a disk", timeout=180),
+    Scenario("disk-write", disk_write, "mkfs, a large file, verified by guest and host"),
+    Scenario("disk-journal", disk_journal, "ext4 with a journal, power-off while mounted"),
+    Scenario("disk-qcow2", disk_qcow2, "a read-only qcow2 disk"),
+    Scenario("disk-write-smp4", partial(disk_write, smp=4), "the same on 4 harts", long=True),
+    Scenario("network", network, "HTTP both ways through the NAT"),
+    Scenario("network-smp4", partial(network, smp=4), "the same on 4 harts", long=True),
+    Scenario("installer", installer, "Debian's installer to its first dialogue", timeout=300),
+    Scenario("debian", debian, "Debian 13 with systemd: login, network, files, power-off", timeout=1500, long=True),
+    Scenario("debian-smp4", partial(debian, smp=4), "the same on 4 harts", timeout=1500, long=True),
+)}

@@ -1,0 +1,100 @@
+"""A machine to start, and the emulators that can start it.
+
+The same description runs under Mimus and under QEMU: that is how a benchmark gets its two sides, and how a test proves
+that its expectations hold on the rival before they judge Mimus.
+"""
+
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parents[2]
+ENGINES = ("interp", "baseline", "llvm", "auto")
+
+
+class Missing(Exception):
+    """Something that the machine under test needs is not there. A test that gets it is skipped, with this reason."""
+
+
+@dataclass(frozen=True)
+class Disk:
+    path: str
+    format: str = "raw"
+    readonly: bool = False
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A RISC-V virt board. Paths are files of the host; `firmware` "" is the emulator's own, "none" M-mode at once."""
+
+    kernel: str = ""
+    initrd: str = ""
+    append: str = ""
+    firmware: str = ""
+    disks: tuple = ()
+    network: bool = False
+    forwards: tuple = ()  # of (port on the host's loopback, port in the guest), TCP
+    smp: int = 1
+    memory: str = "512M"
+
+
+class Mimus:
+    name = "mimus"
+
+    def __init__(self, program, engine="auto", options=()):
+        self.program, self.engine, self._options = str(program), engine, list(options)
+
+    def title(self):
+        return f"mimus {self.engine}"
+
+    def command(self, machine):
+        words = [self.program, "run", "--isa", "riscv64", "--engine", self.engine, "--smp", str(machine.smp),
+                 "--memory", machine.memory, *self._options]
+        for option in ("firmware", "kernel", "initrd", "append"):
+            if getattr(machine, option):
+                words += ["--" + option, getattr(machine, option)]
+        for disk in machine.disks:
+            words += ["--disk", f"{disk.path},format={disk.format}" + (",readonly" if disk.readonly else "")]
+        if machine.network:
+            words += ["--net", "user" + "".join(f",hostfwd=tcp:127.0.0.1:{a}-:{b}" for a, b in machine.forwards)]
+        return words
+
+
+class Qemu:
+    """qemu-system-riscv64. Its own firmware is OpenSBI."""
+
+    name = "qemu"
+
+    def __init__(self, program="qemu-system-riscv64"):
+        self.program = shutil.which(program)
+        if self.program is None:
+            raise Missing(f"{program} (Debian package qemu-system-misc)")
+
+    def title(self):
+        return "qemu"
+
+    def command(self, machine):
+        words = [self.program, "-M", "virt", "-nographic", "-smp", str(machine.smp), "-m", machine.memory]
+        for option, name in (("firmware", "-bios"), ("kernel", "-kernel"), ("initrd", "-initrd"), ("append", "-append")):
+            if getattr(machine, option):
+                words += [name, getattr(machine, option)]
+        for index, disk in enumerate(machine.disks):
+            words += ["-drive", f"id=d{index},if=none,format={disk.format},file={disk.path}"
+                      + (",readonly=on" if disk.readonly else ""), "-device", f"virtio-blk-device,drive=d{index}"]
+        if machine.network:
+            words += ["-netdev", "user,id=n0" + "".join(f",hostfwd=tcp:127.0.0.1:{a}-:{b}" for a, b in machine.forwards),
+                      "-device", "virtio-net-device,netdev=n0"]
+        return words
+
+
+def find_mimus(given=None):
+    """The program under test: as given, or MIMUS, or the release build."""
+    path = Path(given or os.environ.get("MIMUS") or SOURCE / "build" / "release" / "mimus")
+    if not path.exists():
+        raise Missing(f"{path} is not built")
+    return path
+
+
+def driver(kind, program=None, engine="auto"):
+    return Qemu() if kind == "qemu" else Mimus(find_mimus(program), engine)
