@@ -40,8 +40,8 @@ InterpCode::InterpCode(const ir::Region& region, const RuntimeLayout& layout, co
     add_exits(region, i, options);
     Lowering(program_, *region.blocks[i], layout).run();
   }
-  chain_blocks(region, starts);
   program_.records.shrink_to_fit();
+  chain_blocks(region, starts);  // takes addresses of records: last
 }
 
 void InterpCode::add_exits(const ir::Region& region, u32 block_index, const PrepareOptions& options) {
