@@ -361,8 +361,6 @@ std::string Machine::difference(Machine& other) {
     differ(slot.name, hex(mine + slot.offset, slot.type.bytes()), hex(theirs + slot.offset, slot.type.bytes()));
   const State &a = *state_, &b = *other.state_;
   if (!is_way_out(a.leave) || !is_way_out(b.leave)) differ("leave", std::to_string(a.leave), std::to_string(b.leave));
-  if (a.leave == u32(Leave::edge) && b.leave == a.leave)
-    differ("edge", std::to_string(a.left_edge), std::to_string(b.left_edge));
   differ("mxcsr", fmt::format("{:#x}", a.guest_mxcsr & kComparedMxcsr),
          fmt::format("{:#x}", b.guest_mxcsr & kComparedMxcsr));
   differ("reserved", std::to_string(a.reservation_size), std::to_string(b.reservation_size));
@@ -371,8 +369,9 @@ std::string Machine::difference(Machine& other) {
     differ("event", show(events_[i]), show(other.events_[i]));
   if (events_.empty()) differ("insns", std::to_string(a.insn_count), std::to_string(b.insn_count));
   for (size_t i = 0; i < ram_.size(); i += 8)
-    differ("ram", fmt::format("[{:#x}] {}", kRamBase + i, hex(&ram_[i], 8)),
-           fmt::format("[{:#x}] {}", kRamBase + i, hex(&other.ram_[i], 8)));
+    if (std::memcmp(&ram_[i], &other.ram_[i], 8) != 0)
+      differ("ram", fmt::format("[{:#x}] {}", kRamBase + i, hex(&ram_[i], 8)),
+             fmt::format("[{:#x}] {}", kRamBase + i, hex(&other.ram_[i], 8)));
   return text;
 }
 

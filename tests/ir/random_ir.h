@@ -23,7 +23,7 @@ struct RandomOptions {
   bool faults = true;  // addresses outside RAM, traps
   // Asked about every instruction that is to be made, with the types of its operands; an engine that cannot do it
   // says no. By default everything is fine.
-  std::function<bool(const ir::Inst&, std::span<const ir::Type>)> supports;
+  std::function<bool(const ir::Inst&, std::span<const ir::Type>)> supports = {};
 };
 
 // The same seed and options give the same block. Every raw FP result goes through nan_fix before it is used.

@@ -1,0 +1,74 @@
+// The passes: before and after as text files, and random blocks that must mean the same after them.
+#include "core/passes/pass.h"
+
+#include <gtest/gtest.h>
+
+#include "backends/interp/interp.h"
+#include "tests/ir/case_file.h"
+#include "tests/ir/engine_diff.h"
+#include "tests/ir/machine.h"
+
+namespace mimus::test {
+namespace {
+
+// Sections of a case file: before, after; and so on. A first line "# name" says what a pair is about.
+TEST(Passes, Files) {
+  for (const auto& file : case_files("passes")) {
+    const std::vector<std::string> parts = sections(read_text(file));
+    ASSERT_EQ(parts.size() % 2, 0u) << file;
+    for (size_t i = 0; i < parts.size(); i += 2) {
+      SCOPED_TRACE(file.filename().string() + ": " + parts[i]);
+      auto block = ir::parse(parts[i], text_context());
+      ASSERT_TRUE(block) << block.error().message;
+      ir::Block observed = *block;
+      passes::run_passes(*block, text_context());
+      EXPECT_EQ(ir::print(*block, text_context()), parts[i + 1]);
+      passes::run_passes(observed, text_context(), {.verify = true, .after = {}});
+      EXPECT_EQ(ir::print(observed, text_context()), parts[i + 1]) << "pass by pass";
+    }
+  }
+}
+
+TEST(Passes, AreNamedAndRunOneByOne) {
+  ir::Block block = random_block(1, {});
+  std::vector<std::string> seen;
+  passes::run_passes(block, text_context(), {.verify = false, .after = [&](std::string_view name, const ir::Block&) {
+                                               seen.emplace_back(name);
+                                             }});
+  ASSERT_EQ(seen.size(), passes::pipeline().size());
+  for (size_t i = 0; i < seen.size(); ++i) EXPECT_EQ(seen[i], passes::pipeline()[i].name);
+}
+
+TEST(Passes, NeverGrowABlockAndSettle) {
+  for (u64 seed = 0; seed < 300; ++seed) {
+    ir::Block block = random_block(seed, {});
+    const size_t before = block.insts.size();
+    passes::run_passes(block, text_context());
+    const auto verified = ir::verify(block, text_context());
+    ASSERT_TRUE(verified) << verified.error().message;
+    EXPECT_LE(block.insts.size(), before);
+  }
+}
+
+const EngineUnderTest kInterp{"interp", [](const RuntimeLayout& l) { return make_interp_engine(l); }};
+const EngineUnderTest kOptimised{"interp after passes", [](const RuntimeLayout& l) { return make_interp_engine(l); }};
+
+TEST(Passes, KeepTheMeaningOfRandomBlocks) { expect_same(kInterp, kOptimised, {.seeds = 400, .optimise = true}); }
+TEST(Passes, KeepTheMeaningOfRandomRegions) {
+  expect_same(kInterp, kOptimised, {.blocks_per_region = 4, .seeds = 100, .optimise = true});
+}
+// Many integer ops on few constants: rules apply often.
+TEST(Passes, KeepTheMeaningOfScalarCode) {
+  const RandomOptions scalar{.insns = 12,
+                             .ops = 10,
+                             .vectors = false,
+                             .wide = false,
+                             .floats = false,
+                             .memory = false,
+                             .atomics = false,
+                             .helpers = false};
+  expect_same(kInterp, kOptimised, {.random = scalar, .seeds = 600, .optimise = true});
+}
+
+}  // namespace
+}  // namespace mimus::test
