@@ -74,7 +74,10 @@ static struct SbiResult remote_fence(u32 selected, const struct FenceRequest* wa
     ipi_send(hart, IPI_FENCE);
   }
   if (selected >> self & 1) request->run(request);
-  while (__atomic_load_n(&request->waiting, __ATOMIC_ACQUIRE) != 0) fence_serve();
+  while (__atomic_load_n(&request->waiting, __ATOMIC_ACQUIRE) != 0) {
+    fence_serve();
+    pause_hint();
+  }
   return ok(0);
 }
 

@@ -119,10 +119,12 @@ bool in_firmware(u64 address, u64 size);
 bool guarded_load(u64 address, u8* value);
 bool guarded_store(u64 address, u8 value);
 
+// Zihintpause; a plain fence on harts without it.
+static inline void pause_hint(void) { __asm__ volatile(".word 0x0100000f" ::: "memory"); }
+
 // Simple test-and-set lock for the few things that harts share.
 typedef u32 Lock;
 static inline void lock(Lock* l) {
-  while (__atomic_exchange_n(l, 1, __ATOMIC_ACQUIRE) != 0) {
-  }
+  while (__atomic_exchange_n(l, 1, __ATOMIC_ACQUIRE) != 0) pause_hint();
 }
 static inline void unlock(Lock* l) { __atomic_store_n(l, 0, __ATOMIC_RELEASE); }
