@@ -337,9 +337,21 @@ void Vcpu::raise(const Fault& fault, u64 site) {
   mode_dirty_ = true;
 }
 
+// What the TLB knows needs no walk: atomics and page crossings come here although their page is mapped.
+bool Vcpu::probe(GuestVa va, Access access, unsigned regime, Resolved& out) {
+  const TlbEntry& e = tlbs_.data_tlb(regime).entry(va);
+  const auto& tag = access == Access::write ? e.write_tag : e.read_tag;
+  if (tag.load(std::memory_order_relaxed) != align_down(va, kPageSize)) return false;
+  out.physical = e.page + (va & kPageMask);
+  out.range = config_.memory.find(out.physical);
+  out.host = reinterpret_cast<u8*>(va + e.addend);
+  return true;
+}
+
 bool Vcpu::resolve(GuestVa va, unsigned bytes, Access access, u16 mem_attr, u64 site, Resolved& out) {
   const u8 privilege = ir::MemAttr::unpack(mem_attr).privilege;
   const unsigned regime = privilege ? privilege - 1u : state_->regime;
+  if (probe(va, access, regime, out)) return true;
   const WalkResult walked = config_.frontend.walk(*state_, config_.memory, va, access, regime);
   if (const Fault* fault = std::get_if<Fault>(&walked)) {
     raise(*fault, site);

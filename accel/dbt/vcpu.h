@@ -73,6 +73,7 @@ class Vcpu final : public CpuPort, public IrqSink {
   void thread_main();
   void handle_requests();
   void sync_mode();
+  bool probe(GuestVa va, Access access, unsigned regime, Resolved& out);
   void sleep_until_woken();
   TranslatedBlock* find_or_translate();
   TranslatedBlock* lookup_slow(JumpCache& jumps, u32 index);
