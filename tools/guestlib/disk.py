@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from .apt import KEYRING, mirror, require, run
+from .deb import store_uncompressed
 from .store import GuestError, cache_root, say
 
 HERE = Path(__file__).parent
@@ -82,6 +83,8 @@ def make_debian(out, suite, kernel, initrd):
         run(["fakeroot", "-s", state, "debootstrap", "--foreign", "--arch=riscv64", "--variant=minbase",
              f"--keyring={KEYRING}", f"--include={PACKAGES}", suite, str(root), mirror()],
             "unpacking Debian (is the network up?)")
+        for package in (root / "var" / "cache" / "apt" / "archives").glob("*.deb"):
+            store_uncompressed(package)
         _add_boot_files(root, kernel / "Image", initrd, "mimus.root=/dev/vda1")
         shutil.copytree(kernel / "modules", root / "usr" / "lib" / "modules", dirs_exist_ok=True)
         shutil.copy(HERE / "disk-setup.sh", root / "mimus-setup.sh")

@@ -115,7 +115,7 @@ def debian_disk(folder):
 
 
 _PACKED = ("cpio.py", "initramfs.py", "guest-init.sh")
-_DISK = ("disk.py", "disk-setup.sh")
+_DISK = ("disk.py", "disk-setup.sh", "deb.py")
 
 PRODUCTS = {product.name: product for product in (
     Product("riscv64-linux", "Image", linux, "Debian's kernel: plain Image, config, modules/"),
