@@ -67,7 +67,10 @@ class Console:
 
     def fail(self, what):
         words = " ".join(f"'{word}'" if " " in word else word for word in self.command_line)
-        code = self.process.poll()
+        try:
+            code = self.process.wait(0.5 if self._closed else 0)  # at its end, a moment for the exit code
+        except subprocess.TimeoutExpired:
+            code = None
         if code is None:
             state = "still running"
         elif code < 0:

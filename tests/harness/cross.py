@@ -16,11 +16,11 @@ class CompileError(Exception):
     """A guest program that does not compile."""
 
 
-def compile_program(compiler, sources, out, flags):
+def compile_program(compiler, sources, out, flags, libraries=()):
     """Links `sources` to the program `out`. Returns its path."""
     if shutil.which(compiler) is None:
         raise Missing(f"{compiler} (Debian package {PACKAGES.get(compiler, compiler)})")
-    command = [compiler, *flags, "-o", str(out), *map(str, sources)]
+    command = [compiler, *flags, "-o", str(out), *map(str, sources), *libraries]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise CompileError(f"{' '.join(command)}\n{result.stderr}")
