@@ -1,6 +1,8 @@
 // The inline TLB lookup in front of every guest memory access (core/memory/soft_tlb.h states the rule).
 #pragma once
 
+#include <bit>
+
 #include "backends/llvm/lower.h"
 
 namespace mimus::jit {
@@ -16,7 +18,8 @@ namespace mimus::jit {
 //     return access.join(fast, slow);       // builder: both
 class Access {
  public:
-  Access(Lowering& l, const ir::Inst& inst, unsigned bytes, bool write);
+  // `element` bytes have to be aligned when the access's rule says so; scalars are one element.
+  Access(Lowering& l, const ir::Inst& inst, unsigned bytes, unsigned element, bool write);
   void align_down(u64 alignment);  // of the address, before probe()
   void probe();
   // Whether there is a fast path at all; without one probe() leaves the builder at the slow path.
@@ -27,7 +30,7 @@ class Access {
   llvm::Value* host() const { return host_; }  // pointer
   llvm::Value* physical();                     // i64, in the hit block
   llvm::Value* address() const { return va_; }
-  llvm::Value* desc() const { return l_.b.getInt32(access_desc(log2_, inst_.attr)); }
+  llvm::Value* desc() const { return l_.b.getInt32(access_desc(unsigned(std::countr_zero(element_)), inst_.attr)); }
   const ir::MemAttr& attr() const { return attr_; }
 
  private:
@@ -35,12 +38,23 @@ class Access {
   Lowering& l_;
   const ir::Inst& inst_;
   const ir::MemAttr attr_;
-  const unsigned bytes_, log2_;
+  const unsigned bytes_, element_;
   const bool write_;
   bool fast_;
   llvm::Value *va_ = nullptr, *entry_ = nullptr, *host_ = nullptr;
   llvm::BasicBlock *miss_ = nullptr, *join_ = nullptr, *fast_end_ = nullptr;
 };
+
+// Byte order and memory order of fast paths. Slow paths take and return numbers, whatever the byte order. x86-64 has
+// total store order: acquire and release only bind the compiler, which a fence of that strength does.
+llvm::Value* swap_bytes(Lowering& l, llvm::Value* v, ir::Type t, bool swap);
+void order_after_load(Lowering& l, ir::Order order);
+void order_before_store(Lowering& l, ir::Order order);
+void order_after_store(Lowering& l, ir::Order order);
+
+// Vectors, masked or not (lower_vector_memory.cc).
+llvm::Value* load_vector(Lowering& l, const ir::Inst& i);
+llvm::Value* store_vector(Lowering& l, const ir::Inst& i);
 
 // Value <-> the u64 that slow paths take and return.
 llvm::Value* to_u64(Lowering& l, llvm::Value* v, ir::Type t);

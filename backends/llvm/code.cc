@@ -1,5 +1,6 @@
 #include "backends/llvm/code.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include <llvm-c/Disassembler.h>
@@ -10,8 +11,7 @@
 namespace mimus::jit {
 namespace {
 
-constexpr u32 kFunctionOffset = 16;  // the function is 16-byte aligned; the patchable entry lies right before it
-constexpr u32 kEntryOffset = 8;
+constexpr u32 kEntryBytes = 8;                         // the patchable entry, right in front of the function
 constexpr u64 kEntryNops = 0x00'1f'0f'00'00'44'1f'0f;  // nop of five bytes, nop of three
 
 // Atomic, so that a CPU that runs the code meanwhile sees the old or the new word.
@@ -37,25 +37,27 @@ Expected<std::unique_ptr<Code>> LlvmCode::place(const CodePlace& where, const ir
                                                 const PrepareOptions& options, CompiledRegion compiled) {
   MIMUS_TRY(const Blob blob, read_object(compiled.object));
   if (blob.entry != 0) return fail("LLVM put something in front of the function");
-  const u32 stubs_at = kFunctionOffset + u32(blob.bytes.size());
+  const u32 function_at = std::max<u32>(blob.alignment, 16);
+  const u32 stubs_at = function_at + u32(blob.bytes.size());
   const u32 count = u32(compiled.stubs.size());
   const u32 cells_at = u32(align_up(stubs_at + (count + 1) * kMaxStubBytes, 64));
-  MIMUS_TRY(const emit::CodeSlab::Piece piece, where.slab.allocate(cells_at + 8 * count, 64));
+  MIMUS_TRY(const emit::CodeSlab::Piece piece,
+            where.slab.allocate(cells_at + 8 * count, std::max<u32>(function_at, 64)));
   std::unique_ptr<LlvmCode> code(new LlvmCode(where, piece));
-  std::memcpy(piece.write + kFunctionOffset, blob.bytes.data(), blob.bytes.size());
+  std::memcpy(piece.write + function_at, blob.bytes.data(), blob.bytes.size());
 
   emit::Assembler assembler;
   assembler.open(piece.write + stubs_at, cells_at - stubs_at);
   StubWriter writer(where, assembler, region, options.code_id, piece.write + cells_at);
   std::vector<StubWriter::Written> stubs;
   code->cells_ = cells_at;
+  code->number_edges(region, compiled.stubs);
   for (u32 i = 0; i < count; ++i) {
-    const ExitStub& stub = compiled.stubs[i];
-    stubs.push_back(writer.write(stub, i, u32(code->edges_.size())));
-    if (!is_edge(region, stub)) continue;
-    code->edges_.push_back({stub.block, stub.exit, true, stub.kind == ExitStub::Kind::landing});
-    code->edge_stub_.push_back(i);
-    code->unlinked_.push_back(stubs.back().unlinked);
+    const u32 edge = code->edge_of(compiled.stubs[i]);
+    stubs.push_back(writer.write(compiled.stubs[i], i, edge));
+    if (!stubs.back().unlinked) continue;
+    code->edges_[edge].linkable = true;
+    code->links_[edge] = {i, stubs.back().unlinked};
     code->set_cell(i, stubs.back().unlinked);
   }
   code->go_back_ = writer.write_go_back(region.blocks[0]->key.pc);
@@ -64,27 +66,50 @@ Expected<std::unique_ptr<Code>> LlvmCode::place(const CodePlace& where, const ir
   for (const Blob::Reference& r : blob.references) {
     const u64 target = resolve(r.name, where.thunks, stubs, piece.exec + cells_at);
     if (!target) return fail("LLVM refers to '" + r.name + "', which generated code cannot call");
-    const s32 value = s32(s64(target) + r.addend - s64(piece.exec + kFunctionOffset + r.offset));
-    std::memcpy(piece.write + kFunctionOffset + r.offset, &value, sizeof value);
+    const s32 value = s32(s64(target) + r.addend - s64(piece.exec + function_at + r.offset));
+    std::memcpy(piece.write + function_at + r.offset, &value, sizeof value);
   }
-  store_word(piece.write + kEntryOffset, kEntryNops);
-  code->entry_ = piece.exec + kEntryOffset;
-  code->code_bytes_ = kFunctionOffset - kEntryOffset + blob.code_bytes;
+  code->entry_offset_ = function_at - kEntryBytes;
+  store_word(piece.write + code->entry_offset_, kEntryNops);
+  code->entry_ = piece.exec + code->entry_offset_;
+  code->code_bytes_ = kEntryBytes + blob.code_bytes;
   code->listing_ = std::move(compiled.listing);
   return code;
 }
 
+// All direct exits in the order of blocks and exits, then the landings of returns: the order of every engine.
+void LlvmCode::number_edges(const ir::Region& region, std::span<const ExitStub> stubs) {
+  for (u32 b = 0; b < region.blocks.size(); ++b)
+    for (u32 e = 0; e < region.blocks[b]->exits.size(); ++e)
+      if (is_direct(region.blocks[b]->exits[e])) edges_.push_back({b, e, false, false});
+  for (const ExitStub& stub : stubs)
+    if (stub.kind == ExitStub::Kind::landing) edges_.push_back({stub.block, stub.exit, false, true});
+  links_.resize(edges_.size());
+}
+
+u32 LlvmCode::edge_of(const ExitStub& stub) const {
+  const bool landing = stub.kind == ExitStub::Kind::landing;
+  const auto it = std::ranges::find_if(edges_, [&](const CodeEdge& e) {
+    return e.block == stub.block && e.exit == stub.exit && e.to_return == landing;
+  });
+  return u32(it - edges_.begin());
+}
+
 void LlvmCode::set_cell(u32 stub, u64 target) { store_word(piece_.write + cells_ + 8 * stub, target); }
 
-void LlvmCode::link(const CodeWriteToken&, u32 edge, u64 host_target) { set_cell(edge_stub_[edge], host_target); }
-void LlvmCode::unlink(const CodeWriteToken&, u32 edge) { set_cell(edge_stub_[edge], unlinked_[edge]); }
+void LlvmCode::link(const CodeWriteToken&, u32 edge, u64 host_target) {
+  if (edges_[edge].linkable) set_cell(links_[edge].stub, host_target);
+}
+void LlvmCode::unlink(const CodeWriteToken&, u32 edge) {
+  if (edges_[edge].linkable) set_cell(links_[edge].stub, links_[edge].unlinked);
+}
 
 void LlvmCode::redirect(const CodeWriteToken& token, u64 host_target) {
   if (!host_target)
     for (u32 i = 0; i < edges_.size(); ++i) unlink(token, i);
   const s64 displacement = s64(host_target ? host_target : go_back_) - s64(entry_ + 5);
   const u64 jump = 0xe9 | u64(u32(displacement)) << 8;
-  store_word(piece_.write + kEntryOffset, jump | (kEntryNops & ~(~u64{0} >> 24)));
+  store_word(piece_.write + entry_offset_, jump | (kEntryNops & ~(~u64{0} >> 24)));
 }
 
 std::string LlvmCode::dump() const {

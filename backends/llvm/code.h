@@ -37,17 +37,23 @@ class LlvmCode : public Code {
  private:
   LlvmCode(const CodePlace& where, emit::CodeSlab::Piece piece) : slab_(where.slab), host_(where.host), piece_(piece) {}
   void set_cell(u32 stub, u64 target);
+  void number_edges(const ir::Region& region, std::span<const ExitStub> stubs);
+  u32 edge_of(const ExitStub& stub) const;
 
   emit::CodeSlab& slab_;
   const emit::HostRuntime& host_;
   emit::CodeSlab::Piece piece_;
   u64 entry_ = 0;
-  u64 go_back_ = 0;     // code that leaves to the run loop at the region's guest PC
-  u32 code_bytes_ = 0;  // from the entry on
-  u32 cells_ = 0;       // offset in the piece
+  u64 go_back_ = 0;       // code that leaves to the run loop at the region's guest PC
+  u32 entry_offset_ = 0;  // in the piece
+  u32 code_bytes_ = 0;    // from the entry on
+  u32 cells_ = 0;         // offset in the piece
   std::vector<CodeEdge> edges_;
-  std::vector<u32> edge_stub_;  // stub of each edge
-  std::vector<u64> unlinked_;   // where each edge's cell points when it is not linked
+  struct Link {
+    u32 stub = 0;      // whose cell it is
+    u64 unlinked = 0;  // what the cell holds when the edge is not linked
+  };
+  std::vector<Link> links_;  // of each edge
   std::string listing_;
 };
 

@@ -107,6 +107,26 @@ Expected<CompiledRegion> Compiler::compile(const ir::Region& region, const Runti
   return result;
 }
 
+bool Compiler::can_lower(const ir::Inst& inst, std::span<const ir::Type> operands, const RuntimeLayout& layout) {
+  renew_context();
+  llvm::Module module("region", *context_);
+  ir::Block block;
+  block.pool.resize(512);
+  ir::Inst copy = inst;
+  for (unsigned i = 0; i < operands.size(); ++i) {
+    const bool wide = operands[i].is_vector() || operands[i].bits() > 64;
+    block.insts.push_back({wide ? ir::Op::constant_wide : ir::Op::constant, 0, operands[i], {}, 0});
+    copy.args[i] = i;
+  }
+  if (ir::info(inst.op).imm == ir::ImmKind::pool) copy.imm = 0;
+  block.insts.push_back(copy);
+  block.insts.push_back({ir::Op::end, 0, {}, {}, 0});
+  block.exits.push_back({.kind = ir::Exit::Kind::yield});
+  const ir::Region region{{&block}};
+  const RegionPlan plan = make_plan(region, layout);
+  return Lowering(module, plan, layout, {}, features_).run().has_value();
+}
+
 Expected<std::vector<u8>> Compiler::compile_text(std::string_view text) {
   renew_context();
   llvm::SMDiagnostic error;

@@ -27,6 +27,9 @@ class Compiler {
   // Compiles LLVM assembly text of the caller; for tests of the contracts. It must define "entry".
   Expected<std::vector<u8>> compile_text(std::string_view text);
 
+  // Whether the lowering accepts the instruction (operand types given); for generators of tests.
+  bool can_lower(const ir::Inst& inst, std::span<const ir::Type> operands, const RuntimeLayout& layout);
+
   const HostFeatures& features() const { return features_; }
 
  private:

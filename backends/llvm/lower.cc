@@ -13,7 +13,7 @@ const std::array<LowerFn, ir::kOpCount>& lower_table() {
   static const auto table = [] {
     std::array<LowerFn, ir::kOpCount> t{};
     const std::span<const LowerRow> groups[] = {integer_rows(), bit_rows(),     memory_rows(), atomic_rows(),
-                                                float_rows(),   convert_rows(), vector_rows()};
+                                                float_rows(),   convert_rows(), vector_rows(), vector_memory_rows()};
     for (const auto& group : groups)
       for (const LowerRow& row : group) t[unsigned(row.op)] = row.lower;
     t[unsigned(ir::Op::begin_insn)] = [](Lowering& l, const ir::Inst& i) { return l.lower_begin_insn(i); };
@@ -178,7 +178,10 @@ void Lowering::forget_slots() {
 void Lowering::store_pc() { set_state_field(offsetof(CpuState, pc), b.getInt64(pc_)); }
 
 Value* Lowering::lower_begin_insn(const ir::Inst& inst) {
+  insns_before_ += pending_insn_;
+  pending_insn_ = 1;
   pc_ = inst.imm;
+  insn_length_ = inst.attr;
   return nothing();
 }
 
@@ -243,6 +246,7 @@ void Lowering::enter_block(u32 index) {
   block_ = plan_.region.blocks[index];
   ended_ = false;
   pc_ = block_->key.pc;
+  insns_before_ = pending_insn_ = insn_length_ = 0;
   b.SetInsertPoint(entry.block);
   if (entry.phis.empty()) {
     slots_ = std::move(entry.slots);

@@ -35,6 +35,7 @@ std::span<const LowerRow> atomic_rows();
 std::span<const LowerRow> float_rows();
 std::span<const LowerRow> convert_rows();
 std::span<const LowerRow> vector_rows();
+std::span<const LowerRow> vector_memory_rows();
 const std::array<LowerFn, ir::kOpCount>& lower_table();
 
 // What the host offers beyond x86-64's baseline, as far as the lowering cares.
@@ -129,6 +130,8 @@ class Lowering {
   void emit_outside(u32 exit_index);
   void poll_exit(u32 exit_index);
   void count_insns(const ir::Exit& exit);
+  void count_early();
+  void add_insns(llvm::Value* count);
   void emit_trap(const ir::Exit& exit);
   void push_return(u32 exit_index);
   llvm::Value* make_stub(ExitStub::Kind kind, u32 exit_index);
@@ -154,8 +157,11 @@ class Lowering {
   std::vector<ExitStub> stubs_;
   u32 block_index_ = 0;
   const ir::Block* block_ = nullptr;
-  GuestPc pc_ = 0;
-  bool ended_ = false;  // the current path has been left for good
+  GuestPc pc_ = 0;  // of the current guest instruction, and its length in bytes
+  u32 insn_length_ = 0;
+  u32 insns_before_ = 0;  // instructions of the block that came before it
+  u32 pending_insn_ = 0;  // 1 once the block's first instruction has begun
+  bool ended_ = false;    // the current path has been left for good
   std::string error_;
 };
 

@@ -35,7 +35,7 @@ Value* read_modify_write(Lowering& l, const Inst& i) {
   const ir::Type t = i.type;
   if (!supported(i, t)) return l.refuse("only little-endian integers up to 8 bytes");
   const Inst lookup = aligned(i);
-  Access access(l, lookup, t.bytes(), true);
+  Access access(l, lookup, t.bytes(), t.bytes(), true);
   access.probe();
   Value* fast = nullptr;
   if (access.has_fast())
@@ -53,7 +53,7 @@ Value* compare_and_swap(Lowering& l, const Inst& i) {
   const ir::Type t = i.type;
   if (!supported(i, t)) return l.refuse("only little-endian integers up to 8 bytes");
   const Inst lookup = aligned(i);
-  Access access(l, lookup, t.bytes(), true);
+  Access access(l, lookup, t.bytes(), t.bytes(), true);
   access.probe();
   Value* fast = nullptr;
   if (access.has_fast()) {
@@ -76,7 +76,7 @@ Value* load_linked(Lowering& l, const Inst& i) {
   const ir::Type t = i.type;
   if (!supported(i, t)) return l.refuse("only little-endian integers up to 8 bytes");
   const Inst lookup = aligned(i);
-  Access access(l, lookup, t.bytes(), false);
+  Access access(l, lookup, t.bytes(), t.bytes(), false);
   access.probe();
   Value* fast = nullptr;
   if (access.has_fast()) {
@@ -96,7 +96,7 @@ Value* store_conditional(Lowering& l, const Inst& i) {
   const ir::Type t = l.arg_type(i, 1);
   if (!supported(i, t)) return l.refuse("only little-endian integers up to 8 bytes");
   const Inst lookup = aligned(i);
-  Access access(l, lookup, t.bytes(), true);
+  Access access(l, lookup, t.bytes(), t.bytes(), true);
   access.probe();
   Value* fast = nullptr;
   if (access.has_fast()) {

@@ -41,16 +41,18 @@ Value* unary(Lowering& l, const Inst& i) {
 }
 
 Value* byte_swap(Lowering& l, const Inst& i) {
-  return i.type.lane_bits() == 8 ? l.arg(i, 0) : unary<llvm::Intrinsic::bswap>(l, i);
+  return i.type.lane_bits() <= 8 ? l.arg(i, 0) : unary<llvm::Intrinsic::bswap>(l, i);
 }
 
 Value* reverse_in_bytes(Lowering& l, const Inst& i) {
+  if (i.type.lane_bits() == 1) return l.arg(i, 0);
   Value* all = unary<llvm::Intrinsic::bitreverse>(l, i);
   return i.type.lane_bits() == 8 ? all : l.intrinsic(llvm::Intrinsic::bswap, {l.type(i.type)}, {all});
 }
 
 // Bit 7 of each byte that is not zero, without carries between bytes; then that bit stretched over its byte.
 Value* or_combine_bytes(Lowering& l, const Inst& i) {
+  if (i.type.lane_bits() == 1) return l.arg(i, 0);
   Value* a = l.arg(i, 0);
   Value* low = every_byte(l, i, 0x7f);
   Value* seven = l.b.CreateOr(l.b.CreateAdd(l.b.CreateAnd(a, low), low), a);

@@ -63,8 +63,27 @@ Value* Lowering::call_slow(Symbol symbol, llvm::Type* result, llvm::ArrayRef<Val
 void Lowering::leave_if_asked() {
   Value* leave = state_field(offsetof(CpuState, leave), b.getInt32Ty());
   BasicBlock* go_on = new_block();
-  branch_unlikely(b.CreateICmpNE(leave, b.getInt32(0)), leave_block(), go_on);
+  BasicBlock* go_out = options_.count_insns ? new_block() : leave_block();
+  branch_unlikely(b.CreateICmpNE(leave, b.getInt32(0)), go_out, go_on);
+  if (options_.count_insns) {
+    b.SetInsertPoint(go_out);
+    count_early();
+    b.CreateBr(leave_block());
+  }
   b.SetInsertPoint(go_on);
+}
+
+// Counts what has retired when a slow path or a helper leaves: the instructions before the current one, and that one
+// too if the guest goes on right behind it.
+void Lowering::count_early() {
+  Value* pc = state_field(offsetof(CpuState, pc), b.getInt64Ty());
+  Value* done = b.CreateZExt(b.CreateICmpEQ(pc, b.getInt64(pc_ + insn_length_)), b.getInt64Ty());
+  add_insns(b.CreateAdd(done, b.getInt64(insns_before_)));
+}
+
+void Lowering::add_insns(Value* count) {
+  constexpr u32 offset = offsetof(CpuState, insn_count);
+  set_state_field(offset, b.CreateAdd(state_field(offset, b.getInt64Ty()), count));
 }
 
 BasicBlock* Lowering::leave_block() {
@@ -134,9 +153,7 @@ Value* Lowering::lower_end(const ir::Inst& inst) {
 }
 
 void Lowering::count_insns(const ir::Exit& exit) {
-  if (!options_.count_insns || !exit.insns) return;
-  constexpr u32 offset = offsetof(CpuState, insn_count);
-  set_state_field(offset, b.CreateAdd(state_field(offset, b.getInt64Ty()), b.getInt64(exit.insns)));
+  if (options_.count_insns && exit.insns) add_insns(b.getInt64(exit.insns));
 }
 
 void Lowering::emit_exit(u32 index) {

@@ -57,6 +57,8 @@ Value* multiply_high(Lowering& l, const Inst& i) {
 // right.
 template <bool kSigned, bool kRemainder>
 Value* divide(Lowering& l, const Inst& i) {
+  if (i.type.elem == ir::Elem::i1) return l.refuse("division of single bits");         // 1 would be -1
+  if (i.type.elem == ir::Elem::i128) return l.refuse("division of 128-bit integers");  // LLVM calls libgcc
   auto& b = l.b;
   Value *x = l.arg(i, 0), *y = l.arg(i, 1);
   llvm::Type* t = l.type(i.type);

@@ -10,12 +10,12 @@ using ir::Inst;
 using ir::Op;
 using llvm::Value;
 
-Access::Access(Lowering& l, const Inst& inst, unsigned bytes, bool write)
+Access::Access(Lowering& l, const Inst& inst, unsigned bytes, unsigned element, bool write)
     : l_(l),
       inst_(inst),
       attr_(ir::MemAttr::unpack(inst.attr)),
       bytes_(bytes),
-      log2_(unsigned(std::countr_zero(bytes))),
+      element_(element),
       write_(write),
       fast_(attr_.privilege == 0) {
   va_ = inst.imm ? l.b.CreateAdd(l.arg(inst, 0), l.b.getInt64(inst.imm)) : l.arg(inst, 0);
@@ -39,10 +39,11 @@ void Access::probe() {
   Value* index = b.CreateAnd(b.CreateLShr(va_, kPageBits - kTlbEntryShift), mask);
   entry_ = b.CreateInBoundsGEP(b.getInt8Ty(), tlb, index);
   Value* tag = entry_field(write_ ? offsetof(TlbEntry, write_tag) : offsetof(TlbEntry, read_tag));
-  // Misaligned accesses either miss (their low bits stay in the comparison) or are looked up by their last byte.
-  const bool natural = attr_.align != ir::Align::none;
-  Value* last = natural || bytes_ == 1 ? va_ : b.CreateAdd(va_, b.getInt64(bytes_ - 1));
-  Value* page = b.CreateAnd(last, b.getInt64(~kPageMask | (natural ? bytes_ - 1 : 0)));
+  // The last element lies on the page looked up, or the tag differs; misaligned elements that have to be aligned keep
+  // low address bits, which no tag has.
+  const u64 alignment = attr_.align == ir::Align::none ? 1 : element_;
+  Value* last = bytes_ == alignment ? va_ : b.CreateAdd(va_, b.getInt64(bytes_ - alignment));
+  Value* page = b.CreateAnd(last, b.getInt64(~kPageMask | (alignment - 1)));
   l_.branch_unlikely(b.CreateICmpNE(page, tag), miss_, hit);
   b.SetInsertPoint(hit);
   Value* addend = entry_field(offsetof(TlbEntry, addend));
@@ -83,15 +84,25 @@ Value* from_u64(Lowering& l, Value* v, ir::Type t) {
   return l.b.CreateBitCast(raw, l.memory_type(t));
 }
 
-namespace {
-
-bool fits(const ir::Type& t) { return t.bytes() <= 16 && std::has_single_bit(t.bytes()) && t.elem != ir::Elem::f80; }
-
 Value* swap_bytes(Lowering& l, Value* v, ir::Type t, bool swap) {
   if (!swap || t.lane_bits() <= 8) return v;
   Value* raw = l.bits_of(v, t);
   return l.b.CreateBitCast(l.intrinsic(llvm::Intrinsic::bswap, {raw->getType()}, {raw}), v->getType());
 }
+
+void order_after_load(Lowering& l, ir::Order order) {
+  if (order != ir::Order::relaxed) l.b.CreateFence(llvm::AtomicOrdering::Acquire);
+}
+void order_before_store(Lowering& l, ir::Order order) {
+  if (order != ir::Order::relaxed) l.b.CreateFence(llvm::AtomicOrdering::Release);
+}
+void order_after_store(Lowering& l, ir::Order order) {
+  if (order == ir::Order::seq_cst) l.b.CreateFence(llvm::AtomicOrdering::SequentiallyConsistent);
+}
+
+namespace {
+
+bool fits(const ir::Type& t) { return t.bytes() <= 16 && t.elem != ir::Elem::f80; }
 
 Value* scratch(Lowering& l, unsigned index) { return l.state_pointer(offsetof(CpuState, scratch) + 8 * index); }
 
@@ -111,46 +122,38 @@ void slow_store(Lowering& l, const Access& access, Value* v, ir::Type t) {
   l.call_slow(Symbol::store, l.b.getVoidTy(), {access.address(), low, access.desc()});
 }
 
-// x86-64 has total store order: acquire and release only bind the compiler, which a fence of that strength does.
-void order_after_load(Lowering& l, ir::Order order) {
-  if (order == ir::Order::relaxed) return;
-  l.b.CreateFence(llvm::AtomicOrdering::Acquire);
-}
-
-void order_before_store(Lowering& l, ir::Order order) {
-  if (order == ir::Order::relaxed) return;
-  l.b.CreateFence(llvm::AtomicOrdering::Release);
-}
-
 Value* load(Lowering& l, const Inst& i) {
   const ir::Type t = i.type;
-  if (!fits(t)) return l.refuse("only powers of two up to 16 bytes");
+  if (t.is_vector()) return load_vector(l, i);
+  if (!fits(t)) return l.refuse("80-bit floats");
   if (ir::MemAttr::unpack(i.attr).align == ir::Align::atomic16) return l.refuse("16-byte atomic accesses");
-  Access access(l, i, t.bytes(), false);
+  Access access(l, i, t.bytes(), t.bytes(), false);
   access.probe();
   Value* fast = nullptr;
   if (access.has_fast()) {
     fast = l.tag(l.b.CreateAlignedLoad(l.memory_type(t), access.host(), llvm::Align(1)), l.guest_tag());
     order_after_load(l, access.attr().order);
+    fast = swap_bytes(l, fast, t, access.attr().big_endian);
   }
   access.go_slow();
   Value* v = access.join(fast, slow_load(l, access, t));
-  if (t.elem == ir::Elem::i1) v = l.b.CreateTrunc(v, l.type(t));
-  return swap_bytes(l, v, t, access.attr().big_endian);
+  return t.elem == ir::Elem::i1 ? l.b.CreateTrunc(v, l.type(t)) : v;
 }
 
 Value* store(Lowering& l, const Inst& i) {
   const ir::Type t = l.arg_type(i, 1);
-  if (!fits(t)) return l.refuse("only powers of two up to 16 bytes");
+  if (t.is_vector()) return store_vector(l, i);
+  if (!fits(t)) return l.refuse("80-bit floats");
   if (ir::MemAttr::unpack(i.attr).align == ir::Align::atomic16) return l.refuse("16-byte atomic accesses");
-  Access access(l, i, t.bytes(), true);
-  Value* v = swap_bytes(l, l.arg(i, 1), t, access.attr().big_endian);
+  Access access(l, i, t.bytes(), t.bytes(), true);
+  Value* v = l.arg(i, 1);
   if (t.elem == ir::Elem::i1) v = l.b.CreateZExt(v, l.memory_type(t));
   access.probe();
   if (access.has_fast()) {
     order_before_store(l, access.attr().order);
-    l.tag(l.b.CreateAlignedStore(v, access.host(), llvm::Align(1)), l.guest_tag());
-    if (access.attr().order == ir::Order::seq_cst) l.b.CreateFence(llvm::AtomicOrdering::SequentiallyConsistent);
+    l.tag(l.b.CreateAlignedStore(swap_bytes(l, v, t, access.attr().big_endian), access.host(), llvm::Align(1)),
+          l.guest_tag());
+    order_after_store(l, access.attr().order);
   }
   access.go_slow();
   slow_store(l, access, v, t);
@@ -171,7 +174,7 @@ Value* zero_block(Lowering& l, const Inst& i) {
   Inst at = i;
   at.imm = 0;
   at.attr = ir::MemAttr{}.pack();
-  Access access(l, at, 1, true);
+  Access access(l, at, 1, 1, true);
   access.align_down(bytes);
   access.probe();
   auto* clear = b.CreateMemSet(access.host(), b.getInt8(0), bytes, llvm::MaybeAlign(1));

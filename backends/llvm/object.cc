@@ -39,6 +39,7 @@ void Reader::place(bool code) {
     const Elf64_Shdr& s = sections_[i];
     if (!(s.sh_flags & SHF_ALLOC) || s.sh_type != SHT_PROGBITS || s.sh_size == 0) continue;
     if (bool(s.sh_flags & SHF_EXECINSTR) != code) continue;
+    blob_.alignment = std::max(blob_.alignment, u32(s.sh_addralign));
     blob_.bytes.resize(align_up(blob_.bytes.size(), std::max<u64>(s.sh_addralign, 1)), code ? 0xcc : 0);
     offsets_[i] = u32(blob_.bytes.size());
     blob_.bytes.insert(blob_.bytes.end(), object_.begin() + s.sh_offset, object_.begin() + s.sh_offset + s.sh_size);

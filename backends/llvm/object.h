@@ -20,6 +20,7 @@ struct Blob {
     std::string name;
   };
   std::vector<u8> bytes;
+  u32 alignment = 1;   // of the first byte
   u32 entry = 0;       // offset of the function
   u32 code_bytes = 0;  // instructions are [0, code_bytes)
   std::vector<Reference> references;

@@ -1,4 +1,5 @@
-// Writes the code of a region's ways out (lower.h, ExitStub).
+// Writes the code of a region's ways out (lower.h, ExitStub). Whoever is reached through the jump cache or the return
+// stack finds the guest PC in rax as well.
 #pragma once
 
 #include <vector>

@@ -44,7 +44,7 @@ class Writer {
     if (row.site == Site::r8_then_r9) a_.mov(r9d, r8d);
     if (row.site == Site::rcx) a_.xor_(ecx, ecx);
     if (row.site == Site::r8 || row.site == Site::r8_then_r9) a_.xor_(r8d, r8d);
-    a_.mov(rax, field(offsetof(CpuState, runtime)));
+    a_.mov(rax, argument_field(offsetof(CpuState, runtime)));
     a_.call(qword[rax + size_t(row.function)]);
     restore(row.result);
     return entry;
@@ -72,12 +72,15 @@ class Writer {
 
  private:
   static constexpr u8 kSaved[] = {1, 2, 6, 7, 8, 9, 10};  // rcx rdx rsi rdi r8 r9 r10; r11 is the caller's to save
+  static constexpr u32 kSavedRdi = 3 * 8;                 // above the vectors: r10 r9 r8 rdi ...
   static constexpr u32 kVectorBytes = 16 * 32;
 
   u64 here() {
     a_.align_to(16);
     return slab_.to_exec(a_.getCurr());
   }
+  // Inside a function LLVM may have put anything into r12: thunks that are called find the state in rdi.
+  Xbyak::Address argument_field(u32 offset, u32 bits = 64) { return Xbyak::AddressFrame(bits)[rdi + size_t(offset)]; }
   Xbyak::Address field(u32 offset, u32 bits = 64) { return Xbyak::AddressFrame(bits)[emit::rstate + size_t(offset)]; }
 
   void move_vectors(bool store) {
@@ -95,11 +98,12 @@ class Writer {
     a_.sub(rsp, kVectorBytes + (result ? 0 : 8));  // keeps rsp a multiple of 16 for the call
     move_vectors(true);
     if (host_.features().avx) a_.vzeroupper();
-    a_.stmxcsr(field(offsetof(CpuState, guest_mxcsr), 32));
-    a_.ldmxcsr(field(offsetof(CpuState, host_mxcsr), 32));
+    a_.stmxcsr(argument_field(offsetof(CpuState, guest_mxcsr), 32));
+    a_.ldmxcsr(argument_field(offsetof(CpuState, host_mxcsr), 32));
   }
   void restore(bool result) {
-    a_.ldmxcsr(field(offsetof(CpuState, guest_mxcsr), 32));
+    a_.mov(rdi, qword[rsp + size_t(kVectorBytes + (result ? 0 : 8) + kSavedRdi)]);
+    a_.ldmxcsr(argument_field(offsetof(CpuState, guest_mxcsr), 32));
     move_vectors(false);
     a_.add(rsp, kVectorBytes + (result ? 0 : 8));
     for (size_t i = std::size(kSaved); i-- > 0;) a_.pop(Xbyak::Reg64(kSaved[i]));

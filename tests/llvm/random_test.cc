@@ -1,0 +1,117 @@
+// Random blocks and regions, run by the LLVM engine and by the interpreter.
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "backends/interp/interp.h"
+#include "backends/llvm/compiler.h"
+#include "backends/llvm/engine.h"
+#include "tests/ir/machine.h"
+#include "tests/ir/random_ir.h"
+
+extern "C" mimus::Engine* mimus_make_llvm_engine(const mimus::LlvmEngineConfig*, mimus::Error*);
+
+namespace mimus::test {
+namespace {
+
+u64 from_environment(const char* name, u64 otherwise) {
+  const char* text = getenv(name);
+  return text ? std::strtoull(text, nullptr, 0) : otherwise;
+}
+
+class RandomLlvm : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    slab_ = *emit::CodeSlab::create(u64{256} << 20);
+    host_ = *emit::HostRuntime::create(*slab_, layout());
+    Error error;
+    const LlvmEngineConfig config{runtime_layout(), slab_.get(), host_.get(), getenv("MIMUS_LISTING") != nullptr};
+    llvm_.reset(mimus_make_llvm_engine(&config, &error));
+    ASSERT_TRUE(llvm_) << error.message;
+    interp_ = make_interp_engine(runtime_layout());
+    compiler_ = *jit::Compiler::create();
+    options_.odd_floats = false;
+    options_.supports = [this](const ir::Inst& inst, std::span<const ir::Type> types) { return supports(inst, types); };
+  }
+
+  bool supports(const ir::Inst& inst, std::span<const ir::Type> types) {
+    std::string key = std::to_string(unsigned(inst.op)) + ' ' + std::to_string(inst.attr) + ' ' + to_string(inst.type);
+    for (const ir::Type& t : types) key += ' ' + to_string(t);
+    const bool by_imm = inst.op == ir::Op::constant || ir::info(inst.op).imm == ir::ImmKind::poly;
+    if (by_imm) key += ' ' + std::to_string(inst.imm);
+    if (const auto it = known_.find(key); it != known_.end()) return it->second;
+    return known_[key] = compiler_->can_lower(inst, types, runtime_layout());
+  }
+
+  // Runs the region on both engines from several states; false after a difference.
+  bool agree(const ir::Region& region, u64 seed, bool counts) {
+    const PrepareOptions prepare{.code_id = 5, .count_insns = counts};
+    auto code = llvm_->prepare(region, prepare);
+    auto judge = interp_->prepare(region, prepare);
+    const auto text = [&] {
+      std::string all;
+      for (const ir::Block* b : region.blocks) all += ir::print(*b, text_context());
+      return all;
+    };
+    EXPECT_TRUE(code) << "seed " << seed << ": " << (code ? "" : code.error().message) << "\n" << text();
+    if (!code) return false;
+    for (u64 state = 0; state < 4; ++state) {
+      Machine a, b;
+      a.fill(seed * 16 + state);
+      b.fill(seed * 16 + state);
+      // Random code jumps even to the PC that marks empty entries.
+      for (u32 i = 0; i < kJumpCacheEntries; ++i) a.state().jump_cache[i].code = host_->leave_dispatch();
+      for (ReturnEntry& e : a.state().return_stack) e.code = host_->leave_dispatch();
+      a.run(**code);
+      b.run(**judge);
+      const std::string difference = a.difference(b);
+      if (difference.empty()) continue;
+      ADD_FAILURE() << "seed " << seed << " state " << state << ", llvm != interp:\n"
+                    << difference << "\n"
+                    << text() << (getenv("MIMUS_LISTING") ? (*code)->dump() : "");
+      return false;
+    }
+    return true;
+  }
+  void blocks(u64 count) {
+    const u64 first = from_environment("MIMUS_SEED", 1);
+    for (u64 seed = first; seed < first + from_environment("MIMUS_COUNT", count); ++seed) {
+      const ir::Block block = random_block(seed, options_);
+      if (!agree({{&block}}, seed, seed % 4 == 0)) return;
+    }
+  }
+
+  std::unique_ptr<emit::CodeSlab> slab_;
+  std::unique_ptr<emit::HostRuntime> host_;
+  std::unique_ptr<Engine> llvm_, interp_;
+  std::unique_ptr<jit::Compiler> compiler_;
+  std::map<std::string, bool> known_;
+  RandomOptions options_;
+};
+
+TEST_F(RandomLlvm, Integers) {
+  options_.vectors = options_.floats = options_.memory = options_.atomics = options_.helpers = false;
+  blocks(150);
+}
+TEST_F(RandomLlvm, Memory) {
+  options_.vectors = options_.floats = false;
+  blocks(150);
+}
+TEST_F(RandomLlvm, Floats) {
+  options_.vectors = options_.memory = options_.atomics = false;
+  blocks(150);
+}
+TEST_F(RandomLlvm, Everything) { blocks(150); }
+
+TEST_F(RandomLlvm, Regions) {
+  const u64 first = from_environment("MIMUS_SEED", 1);
+  for (u64 seed = first; seed < first + from_environment("MIMUS_COUNT", 60); ++seed) {
+    const auto blocks = random_region(seed, 2 + seed % 6, options_);
+    ir::Region region;
+    for (const ir::Block& b : blocks) region.blocks.push_back(&b);
+    if (!agree(region, seed, seed % 4 == 0)) return;
+  }
+}
+
+}  // namespace
+}  // namespace mimus::test
