@@ -94,14 +94,14 @@ void BackwardSweep::pack() {
   u32 count = 0;
   for (ValueId id = 0; id < size_; ++id) {
     if (number_[id] != kKept) continue;
-    Inst inst = insts[id];
+    Inst& inst = insts[count];
+    if (count != id) inst = insts[id];
     const unsigned operands = arity(inst);
     for (unsigned i = 0; i < operands; ++i) inst.args[i] = number_[inst.args[i]];
     if (info(inst.op).imm == ImmKind::exit) {
       ValueId& value = block_.exits[inst.imm].value;
       if (value != kNoValue) value = number_[value];
     }
-    insts[count] = inst;
     number_[id] = count++;
   }
   block_.insts.resize(count);

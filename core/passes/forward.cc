@@ -18,6 +18,8 @@ class ForwardSweep {
         jobs_(jobs),
         size_(u32(block.insts.size())),
         out_(3 * size_ + 16),
+        held_(3 * size_ + 16),
+        folder_(out_.get(), held_.get()),
         renamed_(size_),
         slots_(u32(context.layout.slots.size())) {}
 
@@ -26,8 +28,9 @@ class ForwardSweep {
  private:
   u32 capacity() const { return 3 * size_ + 16; }
   void step(const Inst& original, ValueId id);
-  ValueId simplify(Inst& inst);
+  ValueId simplify();
   bool track_slots(Inst& inst, ValueId id);
+  void hold(ValueId v);
   void forget_slots() { std::fill_n(slots_.get(), context_.layout.slots.size(), kNoValue); }
   bool is_pc(u64 slot) const { return context_.layout.slots[slot].role == SlotRole::program_counter; }
   void keep_exit(Inst& inst);
@@ -41,22 +44,34 @@ class ForwardSweep {
   u32 exits_ = 0;
   bool ended_ = false;
   Workspace<Inst, 3 * kSmallInsts + 16> out_;
+  Workspace<bool, 3 * kSmallInsts + 16> held_;
+  Folder folder_;
   Workspace<ValueId, kSmallInsts> renamed_;  // old value -> new value
   Workspace<ValueId, kSmallSlots> slots_;    // slot -> its value where known
 };
 
-// A copy, or kNoValue when `inst`, perhaps rewritten, has to be computed.
-ValueId ForwardSweep::simplify(Inst& inst) {
-  Folder folder(out_.get(), count_);
+// Works on the instruction at out_[count_]: returns a copy of its result, or kNoValue when it, perhaps rewritten and
+// preceded by new constants, has to be computed.
+ValueId ForwardSweep::simplify() {
+  folder_.begin(count_);
   for (unsigned i = 0;; ++i) {
+    Inst& inst = out_[count_];
     if (jobs_.copies)
       if (const CopyRule rule = kCopyRules[unsigned(inst.op)])
-        if (const ValueId copy = rule(folder, inst); copy != kNoValue) return copy;
+        if (const ValueId copy = rule(folder_, inst); copy != kNoValue) return copy;
     const bool room = capacity() - count_ > size_ + Folder::kMaxNew;  // for new constants and what is yet to come
     if (!jobs_.fold || i == kMaxRewrites || !room) return kNoValue;
     const FoldRule rule = kFoldRules[unsigned(inst.op)];
-    if (!rule || !rule(folder, inst)) return kNoValue;
+    if (!rule || !rule(folder_, inst)) return kNoValue;
+    count_ = folder_.place_constants();
   }
+}
+
+// `v` is in a slot, and so is what it is but a wider form of.
+void ForwardSweep::hold(ValueId v) {
+  held_[v] = true;
+  const Inst& inst = out_[v];
+  if (inst.op == Op::sext || inst.op == Op::zext) held_[inst.args[0]] = true;
 }
 
 // Follows the values of slots. True if `inst` is superfluous (renamed_ says what stands for it). The PC slot is left
@@ -73,6 +88,7 @@ bool ForwardSweep::track_slots(Inst& inst, ValueId id) {
     case Op::write:
       if (slots_[inst.imm] == inst.args[0] && !is_pc(inst.imm)) return true;
       slots_[inst.imm] = inst.args[0];
+      hold(inst.args[0]);
       return false;
     case Op::pending_flags:
       for (u64 slot = inst.imm & 0xffff, end = slot + 4; slot < end; ++slot) slots_[slot] = kNoValue;
@@ -94,7 +110,7 @@ void ForwardSweep::keep_exit(Inst& inst) {
 // An exit whose condition is known is never taken (true: drop it) or ends the block.
 bool ForwardSweep::resolve_exit(Inst& inst) {
   u64 taken;
-  if (inst.op != Op::exit_if || !Values(out_.get()).constant(inst.args[0], taken)) return false;
+  if (inst.op != Op::exit_if || !folder_.constant(inst.args[0], taken)) return false;
   if (!taken) return true;
   inst = {Op::end, 0, kVoid, {kNoValue, kNoValue, kNoValue, kNoValue}, inst.imm};
   ended_ = true;
@@ -102,25 +118,26 @@ bool ForwardSweep::resolve_exit(Inst& inst) {
 }
 
 void ForwardSweep::step(const Inst& original, ValueId id) {
-  Inst inst = original;
+  Inst& inst = out_[count_];  // built in place: copying it right after its operands were stored would stall
+  inst = original;
   const OpInfo& op = info(inst.op);
   const unsigned operands = arity(inst);
-  for (unsigned i = 0; i < operands; ++i) inst.args[i] = renamed_[inst.args[i]];
+  for (unsigned i = 0; i < operands; ++i) inst.args[i] = renamed_[original.args[i]];
   if (op.imm == ImmKind::exit) {
     if (jobs_.fold && resolve_exit(inst)) return;
     keep_exit(inst);
   } else if (op.imm == ImmKind::slot || op.imm == ImmKind::flags || op.imm == ImmKind::helper) {
     if (jobs_.reads && track_slots(inst, id)) return;
-  } else if (const ValueId copy = simplify(inst); copy != kNoValue) {
+  } else if (const ValueId copy = simplify(); copy != kNoValue) {
     renamed_[id] = copy;
     return;
   }
-  out_[count_] = inst;
   renamed_[id] = count_++;
 }
 
 void ForwardSweep::run() {
   forget_slots();
+  std::fill_n(held_.get(), capacity(), false);
   const Inst* insts = block_.insts.data();
   for (ValueId id = 0; id < size_ && !ended_; ++id) step(insts[id], id);
   block_.insts.assign(out_.get(), out_.get() + count_);

@@ -92,7 +92,9 @@ template <Op O>
 bool reassociate(Folder& f, Inst& i) {
   const Inst& a = f.def(i.args[0]);
   u64 inner, outer;
-  if (a.op != O || !foldable(i.type) || !f.constant(i.args[1], outer) || !f.constant(a.args[1], inner)) return false;
+  if (a.op != O || f.held(i.args[0]) || !foldable(i.type) || !f.constant(i.args[1], outer) ||
+      !f.constant(a.args[1], inner))
+    return false;
   const ValueId x = a.args[0];
   return f.become(i, O, x, f.add_constant(i.type, eval_of(O)(inner, outer, i.type.lane_bits())));
 }
@@ -322,9 +324,8 @@ bool equal_difference(Folder& f, Inst& i) {
   const Inst& a = f.def(i.args[0]);
   u64 inner, outer;
   if (!f.constant(i.args[1], outer)) return false;
-  if (outer == 0 && (a.op == Op::sub || a.op == Op::xor_) && i.args[0] != kNoValue)
-    return f.become(i, i.op, a.args[0], a.args[1]);
-  if (a.op != Op::add || !foldable(a.type) || !f.constant(a.args[1], inner)) return false;
+  if (outer == 0 && (a.op == Op::sub || a.op == Op::xor_)) return f.become(i, i.op, a.args[0], a.args[1]);
+  if (a.op != Op::add || f.held(i.args[0]) || !foldable(a.type) || !f.constant(a.args[1], inner)) return false;
   const Type type = a.type;
   const ValueId x = a.args[0];
   return f.become(i, i.op, x, f.add_constant(type, outer - inner));
@@ -388,7 +389,7 @@ bool lane_get(Folder& f, Inst& i) {
 bool address(Folder& f, Inst& i) {
   const Inst& a = f.def(i.args[0]);
   u64 c;
-  if (a.op != Op::add || !f.constant(a.args[1], c)) return false;
+  if (a.op != Op::add || f.held(i.args[0]) || !f.constant(a.args[1], c)) return false;
   const u64 disp = i.imm + c;
   if (s64(disp) != s32(disp)) return false;
   i.args[0] = a.args[0];

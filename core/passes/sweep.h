@@ -27,7 +27,7 @@ void backward_sweep(ir::Block& block, const ir::TextContext& context, Jobs jobs)
 // The values made so far, as rules see them.
 class Values {
  public:
-  explicit Values(ir::Inst* insts) : insts_(insts) {}
+  Values(ir::Inst* insts, const bool* held) : insts_(insts), held_(held) {}
 
   const ir::Inst& def(ir::ValueId v) const { return insts_[v]; }
   ir::Type type(ir::ValueId v) const { return insts_[v].type; }
@@ -39,6 +39,10 @@ class Values {
     lane = lane_value(inst.imm, inst.type);
     return true;
   }
+  // Has the value been written to a slot? Then it is computed anyway, and looking through it to its operand would only
+  // keep the operand (often the same register's old value) alive as well.
+  bool held(ir::ValueId v) const { return held_[v]; }
+
   // Is every bit of every lane set? (i128 constants are zero-extended and never are.)
   bool is_ones(ir::ValueId v) const {
     u64 value = 0;
@@ -55,18 +59,35 @@ class Values {
 
  protected:
   ir::Inst* insts_;
+  const bool* held_;
 };
 
-// The same for fold rules, which may put a constant before the instruction that they rewrite: at most kMaxNew of them.
+// The same for fold rules, which may ask for constants in front of the instruction that they rewrite, at most kMaxNew.
 class Folder : public Values {
  public:
   static constexpr unsigned kMaxNew = 2;
-  Folder(ir::Inst* insts, u32& count) : Values(insts), count_(count) {}
+  using Values::Values;
+
+  // `current` is the number of the instruction in hand.
+  void begin(u32 current) {
+    current_ = current;
+    count_ = 0;
+  }
 
   ir::ValueId add_constant(ir::Type type, u64 value) {
-    insts_[count_] = make_constant(type, value);
-    return count_++;
+    pending_[count_] = make_constant(type, value);
+    return current_ + count_++;
   }
+  // Puts the constants asked for before the instruction in hand; returns its new number.
+  u32 place_constants() {
+    if (count_ == 0) return current_;
+    insts_[current_ + count_] = insts_[current_];
+    for (u32 i = 0; i < count_; ++i) insts_[current_ + i] = pending_[i];
+    current_ += count_;
+    count_ = 0;
+    return current_;
+  }
+
   static ir::Inst make_constant(ir::Type type, u64 value) {
     return {
         ir::Op::constant, 0, type, {ir::kNoValue, ir::kNoValue, ir::kNoValue, ir::kNoValue}, lane_value(value, type)};
@@ -82,7 +103,9 @@ class Folder : public Values {
   }
 
  private:
-  u32& count_;
+  u32 current_ = 0;
+  u32 count_ = 0;
+  ir::Inst pending_[kMaxNew];
 };
 
 // An earlier value that equals the instruction's result, or kNoValue.

@@ -57,17 +57,18 @@ TEST(Passes, KeepTheMeaningOfRandomBlocks) { expect_same(kInterp, kOptimised, {.
 TEST(Passes, KeepTheMeaningOfRandomRegions) {
   expect_same(kInterp, kOptimised, {.blocks_per_region = 4, .seeds = 100, .optimise = true});
 }
-// Many integer ops on few constants: rules apply often.
-TEST(Passes, KeepTheMeaningOfScalarCode) {
-  const RandomOptions scalar{.insns = 12,
-                             .ops = 10,
-                             .vectors = false,
-                             .wide = false,
-                             .floats = false,
-                             .memory = false,
-                             .atomics = false,
-                             .helpers = false};
-  expect_same(kInterp, kOptimised, {.random = scalar, .seeds = 600, .optimise = true});
+// Ops that rules look through, densely.
+TEST(Passes, KeepTheMeaningOfAlgebra) {
+  using enum ir::Op;
+  const RandomOptions algebra{
+      .insns = 4,
+      .ops = 12,
+      .vectors = false,
+      .only = {constant, constant, constant, add,  sub,  mul,     and_,  or_,     xor_,     not_,   neg,
+               shl,      lshr,     ashr,     rotl, zext, sext,    trunc, extract, sextract, insert, pair,
+               bitcast,  eq,       ne,       slt,  sle,  ult,     ule,   not_,    select,   adc,    add_carry,
+               udiv,     urem,     sdiv,     umin, smax, exit_if, load,  store,   read,     write}};
+  expect_same(kInterp, kOptimised, {.random = algebra, .seeds = 1000, .states_per_seed = 2, .optimise = true});
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "tests/ir/random_ir.h"
 
+#include <algorithm>
 #include <random>
 
 #include "core/ir/builder.h"
@@ -86,6 +87,7 @@ class Generator {
   I64 address();
   Exit random_exit();
   void burn_fuel();
+  void show_values();
 
   std::mt19937_64 random_;
   const RandomOptions& options_;
@@ -491,7 +493,25 @@ void Generator::burn_fuel() {
   builder_.exit_if(builder_.cmp(Op::eq, fuel, builder_.constant(0)), {.kind = Exit::Kind::yield, .target = 0x9000});
 }
 
+// Mixes the values made last into a slot, so that a wrong one is seen.
+void Generator::show_values() {
+  I64 sum = builder_.read(10);
+  const size_t first = values_.size() > 24 ? values_.size() - 24 : 0;
+  for (size_t i = first; i < values_.size(); ++i) {
+    Any v = values_[i];
+    if (v.type.is_vector() && !supported(Op::lane_get, {v.type.elem}, {v}, 0, 0)) continue;
+    if (v.type.is_vector()) v = builder_.emit(Op::lane_get, {v.type.elem}, {v}, v.type.lanes - 1u);
+    if (v.type == f64) v = builder_.emit(Op::bitcast, i64, {v});
+    if (v.type == f32) v = builder_.emit(Op::bitcast, i32, {v});
+    if (!v.type.is_int() || v.type == i128) continue;
+    if (v.type != i64) v = builder_.emit(Op::zext, i64, {v});
+    sum = builder_.add(builder_.bin(Op::rotl, sum, builder_.constant(5)), I64::from(v));
+  }
+  builder_.write(10, sum);
+}
+
 bool Generator::wanted(Op op) const {
+  if (!options_.only.empty()) return std::ranges::find(options_.only, op) != options_.only.end();
   const OpInfo& row = info(op);
   if (op == Op::begin_insn || op == Op::end) return false;
   if (row.rule == TypeRule::exit) return options_.exits;
@@ -513,11 +533,13 @@ void Generator::run() {
     if (i == 0 && blocks_ > 1) burn_fuel();
     const unsigned ops = 1 + unsigned(below(options_.ops));
     for (unsigned k = 0; k < ops; ++k) {
-      const Op op = Op(below(kOpCount));
+      const auto& only = options_.only;
+      const Op op = only.empty() ? Op(below(kOpCount)) : only[below(only.size())];
       if (wanted(op)) (this->*kMake[unsigned(info(op).rule)])(op);
     }
     if (chance(60)) slot_write(Op::write);
   }
+  show_values();
   block_.guest_bytes = 4 * block_.guest_insns;
   builder_.end(random_exit());
 }

@@ -19,8 +19,9 @@ struct RandomOptions {
   bool memory = true;
   bool atomics = true;
   bool helpers = true;
-  bool exits = true;   // in mid-block
-  bool faults = true;  // addresses outside RAM, traps
+  bool exits = true;              // in mid-block
+  bool faults = true;             // addresses outside RAM, traps
+  std::vector<ir::Op> only = {};  // when not empty: these ops alone (besides those that carry values in and out)
   // Asked about every instruction that is to be made, with the types of its operands; an engine that cannot do it
   // says no. By default everything is fine.
   std::function<bool(const ir::Inst&, std::span<const ir::Type>)> supports = {};
