@@ -144,7 +144,7 @@ static constexpr Runtime kRuntime{
     RigRuntime::load, RigRuntime::store, RigRuntime::load_linked, RigRuntime::store_conditional,
     RigRuntime::amo,  RigRuntime::cas,   RigRuntime::zero_block,  RigRuntime::trap};
 
-Rig::Rig(const EngineRow& engine, const riscv::CpuModel& model)
+Rig::Rig(const EngineRow& engine, const riscv::CpuModel& model, GuestPa ram, u64 ram_size)
     : frontend_(make_riscv_frontend(model)),
       layout_{frontend_->layout(), frontend_->helpers()},
       engine_(engine.make(layout_)),
@@ -152,7 +152,7 @@ Rig::Rig(const EngineRow& engine, const riscv::CpuModel& model)
       state_(static_cast<riscv::RiscvState*>(owner_.get())),
       tlb_(kTlbEntries),
       jumps_(kJumpCacheEntries) {
-  EXPECT_TRUE(memory_.add_ram("ram", kRamBase, kRamSize).has_value());
+  EXPECT_TRUE(memory_.add_ram("ram", ram, ram_size).has_value());
   state_->port = this;
   state_->runtime = &kRuntime;
   state_->tlb = tlb_.data();

@@ -33,7 +33,8 @@ std::span<const EngineRow> engines();
 
 class Rig final : public CpuPort {
  public:
-  explicit Rig(const EngineRow& engine = engines()[0], const riscv::CpuModel& model = {});
+  explicit Rig(const EngineRow& engine = engines()[0], const riscv::CpuModel& model = {}, GuestPa ram = kRamBase,
+               u64 ram_size = kRamSize);
   ~Rig() override;
 
   // Assembles `source` to `base`, sets the PC there and `stop` to its label "end", else to the end of the code. A test

@@ -1,0 +1,181 @@
+#include "tests/diff/oracle.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "tests/isa/assembler.h"
+
+namespace mimus::diff {
+namespace {
+
+// The program's data, all addressed from x31 = kContext: variables above the window, then the records of sequences.
+constexpr unsigned kVarRecord = 256, kVarCount = 264, kVarResult = 272, kVarTemp = 280;
+constexpr GuestVa kRecords = 0x11000000;
+
+// A record: where to start, and the state before. Results are MachineStates.
+struct Record {
+  u64 start;
+  MachineState before;
+};
+static_assert(sizeof(MachineState) == 776 && sizeof(Record) == 784);
+constexpr unsigned kX = 0, kF = 256, kFcsr = 512, kWindowAt = 520;
+
+void each_register(std::string& text, const char* insn, bool is_float, unsigned base_offset, std::string_view base,
+                   std::span<const unsigned> except) {
+  for (unsigned n = is_float ? 0 : 1; n < (is_float ? 32u : 31u); ++n) {
+    if (std::ranges::find(except, n) != except.end()) continue;
+    auto name = is_float ? riscv::float_register_name(n) : riscv::register_name(n);
+    text += fmt::format("{} {}, {}({})\n", insn, name, base_offset + 8 * n, base);
+  }
+}
+
+// Copies the window between memory at t6 and at `base` through `temp`.
+void copy_window(std::string& text, bool load, std::string_view base, std::string_view temp, unsigned offset) {
+  for (unsigned i = 0; i < kWindow; i += 8) {
+    std::string record = fmt::format("{}({})", offset + i, base), window = fmt::format("{}(t6)", int(i) - 128);
+    text += fmt::format("ld {0}, {1}\nsd {0}, {2}\n", temp, load ? record : window, load ? window : record);
+  }
+}
+
+std::string driver(u64 count, u64 results) {
+  constexpr unsigned kTemporary = 5, kFirst = 1, kSecond = 2;  // t0; ra and sp
+  std::string text = fmt::format("lui t6, {:#x}\n", kContext >> 12);
+  text += fmt::format("li t0, {}\nsd t0, {}(t6)\n", kRecords, kVarRecord);
+  text += fmt::format("li t0, {}\nsd t0, {}(t6)\n", count, kVarCount);
+  text += fmt::format("li t0, {}\nsd t0, {}(t6)\n", results, kVarResult);
+
+  // Enter the next sequence: no reservation, window, fcsr, registers, and last t0 itself.
+  text += fmt::format("next: ld t0, {}(t6)\naddi t1, t6, 128\nsc.w zero, zero, (t1)\n", kVarRecord);
+  copy_window(text, true, "t0", "t1", 8 + kWindowAt);
+  text += fmt::format("ld t1, {}(t0)\ncsrrw zero, fcsr, t1\n", 8 + kFcsr);
+  each_register(text, "fld", true, 8 + kF, "t0", {});
+  each_register(text, "ld", false, 8 + kX, "t0", std::span(&kTemporary, 1));
+  text += fmt::format("ld t6, 0(t0)\nld t0, {}(t0)\njalr zero, 0(t6)\n", 8 + kX + 8 * kTemporary);
+
+  // It ends here with t6 = kContext.
+  const unsigned saved[] = {kFirst, kSecond};
+  text += fmt::format("done: sd ra, {}(t6)\nld ra, {}(t6)\n", kVarTemp, kVarResult);
+  text += fmt::format("sd sp, {}(ra)\nld sp, {}(t6)\nsd sp, {}(ra)\n", kX + 8 * kSecond, kVarTemp, kX + 8 * kFirst);
+  each_register(text, "sd", false, kX, "ra", saved);
+  each_register(text, "fsd", true, kF, "ra", {});
+  text += fmt::format("csrrs sp, fcsr, zero\nsd sp, {}(ra)\n", kFcsr);
+  copy_window(text, false, "ra", "sp", kWindowAt);
+  text += fmt::format("addi ra, ra, {}\nsd ra, {}(t6)\n", sizeof(MachineState), kVarResult);
+  text += fmt::format("ld ra, {0}(t6)\naddi ra, ra, {1}\nsd ra, {0}(t6)\n", kVarRecord, sizeof(Record));
+  text += fmt::format("ld ra, {0}(t6)\naddi ra, ra, -1\nsd ra, {0}(t6)\nbeq ra, zero, over\nj next\n", kVarCount);
+
+  // write(1, results, bytes) until all is out; exit(0).
+  text += fmt::format("over: li s0, {}\nli s1, {}\n", results, count * sizeof(MachineState));
+  text += "more: addi a0, zero, 1\naddi a1, s0, 0\naddi a2, s1, 0\nli a7, 64\necall\n";
+  text += "add s0, s0, a0\nsub s1, s1, a0\nblt zero, s1, more\nli a7, 93\naddi a0, zero, 0\necall\n";
+  return text;
+}
+
+Elf64_Phdr segment(u64 offset, GuestVa va, u64 file_size, u64 memory_size) {
+  Elf64_Phdr p{};
+  p.p_type = PT_LOAD;
+  p.p_flags = PF_R | PF_W | PF_X;
+  p.p_offset = offset;
+  p.p_vaddr = p.p_paddr = va;
+  p.p_filesz = file_size;
+  p.p_memsz = memory_size;
+  p.p_align = kPageSize;
+  return p;
+}
+
+void append(std::vector<u8>& out, const void* data, size_t size) {
+  const u8* bytes = static_cast<const u8*>(data);
+  out.insert(out.end(), bytes, bytes + size);
+}
+
+std::vector<u8> make_elf(std::span<const Sequence> sequences) {
+  Placement placement = place(sequences);
+  std::vector<u8> records;
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    Record record{placement.starts[i], sequences[i].before};
+    append(records, &record, sizeof record);
+  }
+  u64 code_at = kPageSize, records_at = code_at + align_up(placement.image.size(), kPageSize);
+  Elf64_Phdr segments[] = {
+      segment(code_at, kCode, placement.image.size(), placement.image.size()),
+      segment(0, kContext - kPageSize, 0, 2 * kPageSize),
+      segment(records_at, kRecords, records.size(), records.size() + sequences.size() * sizeof(MachineState)),
+  };
+  Elf64_Ehdr header{};
+  std::memcpy(header.e_ident, ELFMAG, SELFMAG);
+  header.e_ident[EI_CLASS] = ELFCLASS64;
+  header.e_ident[EI_DATA] = ELFDATA2LSB;
+  header.e_ident[EI_VERSION] = EV_CURRENT;
+  header.e_type = ET_EXEC;
+  header.e_machine = EM_RISCV;
+  header.e_version = EV_CURRENT;
+  header.e_entry = kCode;
+  header.e_phoff = sizeof header;
+  header.e_flags = EF_RISCV_RVC | EF_RISCV_FLOAT_ABI_DOUBLE;
+  header.e_ehsize = sizeof header;
+  header.e_phentsize = sizeof(Elf64_Phdr);
+  header.e_phnum = std::size(segments);
+  std::vector<u8> elf;
+  append(elf, &header, sizeof header);
+  append(elf, segments, sizeof segments);
+  elf.resize(code_at);
+  append(elf, placement.image.data(), placement.image.size());
+  elf.resize(records_at);
+  append(elf, records.data(), records.size());
+  return elf;
+}
+
+constexpr const char* kCommand = "qemu-riscv64 -cpu rv64,zba=true,zbb=true,zbc=true,zbs=true ";
+
+}  // namespace
+
+bool oracle_available() { return std::system("qemu-riscv64 --version > /dev/null 2>&1") == 0; }
+
+Placement place(std::span<const Sequence> sequences) {
+  u64 results = kRecords + sequences.size() * sizeof(Record);
+  auto program = test::assemble(driver(sequences.size(), results), kCode);
+  Placement placement;
+  if (!program) {
+    std::fprintf(stderr, "%s\n", program.error().message.c_str());
+    return placement;
+  }
+  placement.end = program->labels["done"];
+  placement.image = std::move(program->bytes);
+  for (const Sequence& sequence : sequences) {
+    // The end must be in the range of the sequence's last jump, 1 MiB: a few thousand sequences fit.
+    GuestVa start = kCode + placement.image.size();
+    placement.starts.push_back(start);
+    std::vector<u8> code = sequence.code(start, placement.end);
+    placement.image.insert(placement.image.end(), code.begin(), code.end());
+    placement.image.resize(align_up(placement.image.size(), 4));
+  }
+  return placement;
+}
+
+Expected<std::vector<MachineState>> run_oracle(std::span<const Sequence> sequences) {
+  std::string path = fmt::format("{}/mimus-diff-{}", P_tmpdir, getpid());
+  std::vector<u8> elf = make_elf(sequences);
+  FILE* file = std::fopen(path.c_str(), "wb");
+  if (!file) return fail("cannot write " + path);
+  bool written = std::fwrite(elf.data(), 1, elf.size(), file) == elf.size();
+  std::fclose(file);
+  chmod(path.c_str(), 0755);
+  std::vector<MachineState> results(sequences.size());
+  FILE* pipe = written ? popen((kCommand + path).c_str(), "r") : nullptr;
+  size_t got = pipe ? std::fread(results.data(), sizeof(MachineState), results.size(), pipe) : 0;
+  int status = pipe ? pclose(pipe) : -1;
+  std::remove(path.c_str());
+  if (status != 0 || got != results.size()) {
+    return fail(fmt::format("the oracle ended with status {:#x} after {} of {} results", status, got, results.size()));
+  }
+  return results;
+}
+
+}  // namespace mimus::diff

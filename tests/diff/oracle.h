@@ -1,0 +1,25 @@
+// The oracle: qemu-riscv64 (user mode) runs a static program that holds many sequences and writes the state after each.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "core/base/error.h"
+#include "tests/diff/sequence.h"
+
+namespace mimus::diff {
+
+bool oracle_available();
+
+// The state after each sequence.
+Expected<std::vector<MachineState>> run_oracle(std::span<const Sequence> sequences);
+
+// Where the oracle's program has the code of each sequence, and where all of them end.
+struct Placement {
+  GuestVa end = 0;
+  std::vector<GuestVa> starts;
+  std::vector<u8> image;  // from kCode on
+};
+Placement place(std::span<const Sequence> sequences);
+
+}  // namespace mimus::diff

@@ -1,0 +1,206 @@
+// Engines against the oracle and against each other, on random sequences of RISC-V instructions.
+//
+// MIMUS_DIFF_SEQUENCES=N  how many sequences each test runs (10,000 by default; a long run has 1,000,000)
+// MIMUS_DIFF_SEED=S       the first seed (1 by default); a report names the seed of the sequence that failed
+//
+// Where the oracle and the manual disagree, sequence.cc keeps out of the way and says so.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "core/ir/text.h"
+#include "frontends/riscv/csr.h"
+#include "frontends/riscv/trap.h"
+#include "tests/diff/oracle.h"
+#include "tests/diff/sequence.h"
+#include "tests/isa/rig.h"
+
+namespace mimus::diff {
+namespace {
+
+constexpr unsigned kBatch = 2000;
+constexpr GuestVa kHandler = kCode + 0x900000;  // in the rig's RAM, beyond everything else
+
+u64 setting(const char* name, u64 otherwise) {
+  const char* text = std::getenv(name);
+  return text ? std::strtoull(text, nullptr, 0) : otherwise;
+}
+
+// What an engine makes of a sequence: the state, and the trap that ended it early, if any.
+struct Outcome {
+  MachineState state;
+  u64 cause = 0, tval = 0, pc = 0;
+  bool operator==(const Outcome&) const = default;
+};
+
+// One engine that runs sequences in U mode, without translation.
+class Subject {
+ public:
+  explicit Subject(const test::EngineRow& engine) : name(engine.name), rig_(engine, {}, kCode, 0xa00000) {}
+
+  void load(const Placement& placement) {
+    rig_.load_bytes(placement.image, kCode);
+    placement_ = &placement;
+  }
+
+  Outcome run(const Sequence& sequence, size_t index) {
+    riscv::RiscvState& s = rig_.state();
+    prepare(sequence.before);
+    s.pc = placement_->starts[index];
+    rig_.stop = placement_->end;
+    for (unsigned i = 0; i < 200 && s.pc != placement_->end && s.pc != kHandler; ++i) rig_.step();
+    Outcome out;
+    std::copy_n(s.x, 32, out.state.x.begin());
+    std::copy_n(s.f, 32, out.state.f.begin());
+    out.state.fcsr = s.frm << 5 | riscv::read_fflags(s);
+    EXPECT_TRUE(rig_.memory().read(kContext - kWindow / 2, out.state.window));
+    if (s.pc == kHandler) {
+      out.cause = s.mcause + 1;
+      out.tval = s.mtval;
+      out.pc = s.mepc;
+    } else {
+      EXPECT_EQ(s.pc, placement_->end) << name << ": the sequence did not end";
+    }
+    return out;
+  }
+
+  // The IR of every block that the sequence starts with.
+  std::string ir(const Sequence& sequence, size_t index) {
+    prepare(sequence.before);
+    std::string text;
+    GuestPc pc = placement_->starts[index];
+    while (pc < placement_->end || text.empty()) {
+      ir::Block block = rig_.translate(pc);
+      text += ir::print(block, {rig_.frontend().layout(), rig_.frontend().helpers()});
+      pc += block.guest_bytes;
+      if (block.guest_bytes == 0 || block.exits.back().target != pc) break;
+    }
+    return text;
+  }
+
+  std::string_view name;
+
+ private:
+  void prepare(const MachineState& before) {
+    riscv::RiscvState& s = rig_.state();
+    rig_.frontend().reset(s);
+    std::copy_n(before.x.begin(), 32, s.x);
+    std::copy_n(before.f.begin(), 32, s.f);
+    s.mstatus |= riscv::kStatusFs;
+    riscv::write_fflags(s, before.fcsr);
+    riscv::write_frm(s, before.fcsr >> 5);
+    riscv::poke_csr(s, 0x3B0, ~u64{0});
+    riscv::poke_csr(s, 0x3A0, 0x1f);
+    s.menvcfg = s.senvcfg = riscv::kEnvCbie | riscv::kEnvCbcfe | riscv::kEnvCbze;
+    s.mtvec = kHandler;
+    s.privilege = riscv::kUser;
+    s.regime = riscv::data_regime(s);
+    EXPECT_TRUE(rig_.memory().write(kContext - kWindow / 2, before.window));
+  }
+
+  test::Rig rig_;
+  const Placement* placement_ = nullptr;
+};
+
+std::string report(const Sequence& sequence, GuestVa base, std::string_view left, std::string_view right,
+                   const Outcome& a, const Outcome& b, const std::string& ir) {
+  std::string text = fmt::format("seed {}: {} != {}\n{}{}", sequence.seed, left, right, differences(a.state, b.state),
+                                 sequence.listing(base));
+  for (const Outcome* o : {&a, &b}) {
+    if (o->cause) text += fmt::format("  trap: mcause {} mtval {:#x} mepc {:#x}\n", o->cause - 1, o->tval, o->pc);
+  }
+  text += "before (where not 0):\n" + values(sequence.before);
+  return text + ir;
+}
+
+std::vector<Sequence> batch(u64 first, u64 count, const Options& options, riscv::Coverage& coverage) {
+  std::vector<Sequence> sequences;
+  for (u64 i = 0; i < count; ++i) {
+    sequences.push_back(make_sequence(first + i, options));
+    count_rows(sequences.back(), coverage);
+  }
+  return sequences;
+}
+
+// The shortest beginning of `sequence` after which the engine and the oracle differ.
+std::string first_difference(Subject& subject, const Sequence& sequence) {
+  std::vector<Sequence> prefixes;
+  for (unsigned n = 1; n <= sequence.items.size(); ++n) prefixes.push_back(sequence.prefix(n));
+  auto expected = run_oracle(prefixes);
+  if (!expected) return expected.error().message;
+  Placement placement = place(prefixes);
+  subject.load(placement);
+  for (size_t i = 0; i < prefixes.size(); ++i) {
+    Outcome got = subject.run(prefixes[i], i), want{(*expected)[i]};
+    got.state.x[31] = want.state.x[31];
+    if (got != want) {
+      return report(prefixes[i], placement.starts[i], subject.name, "oracle", got, want, subject.ir(prefixes[i], i));
+    }
+  }
+  return "the prefixes agree";
+}
+
+class AgainstOracle : public testing::TestWithParam<test::EngineRow> {};
+TEST_P(AgainstOracle, SameStateAfterEachSequence) {
+  if (!oracle_available()) GTEST_SKIP() << "qemu-riscv64 is not installed (package qemu-user)";
+  Subject subject(GetParam());
+  riscv::Coverage coverage;
+  Options options;
+  u64 total = setting("MIMUS_DIFF_SEQUENCES", 10000), first = setting("MIMUS_DIFF_SEED", 1);
+  for (u64 done = 0; done < total && !HasFailure(); done += kBatch) {
+    std::vector<Sequence> sequences = batch(first + done, std::min<u64>(kBatch, total - done), options, coverage);
+    auto expected = run_oracle(sequences);
+    ASSERT_TRUE(expected.has_value()) << expected.error().message;
+    Placement placement = place(sequences);
+    subject.load(placement);
+    for (size_t i = 0; i < sequences.size(); ++i) {
+      Outcome got = subject.run(sequences[i], i), want{(*expected)[i]};
+      got.state.x[31] = want.state.x[31];  // the oracle's driver does not store it
+      if (got == want) continue;
+      ADD_FAILURE() << report(sequences[i], placement.starts[i], subject.name, "oracle", got, want, "") << "shortest:\n"
+                    << first_difference(subject, sequences[i]);
+      break;
+    }
+  }
+  auto wanted = [&](const riscv::InsnDesc& row) { return in_sequences(row, options); };
+  std::string met = coverage.report(wanted);
+  std::printf("%s", met.c_str());
+  EXPECT_FALSE(met.starts_with("never met") && total >= 10000) << met;
+}
+
+// Everything that user mode can meet, traps included: the interpreter judges.
+class AgainstInterpreter : public testing::TestWithParam<test::EngineRow> {};
+TEST_P(AgainstInterpreter, SameStateAndTrapAfterEachSequence) {
+  Subject judge(test::engines()[0]), subject(GetParam());
+  riscv::Coverage coverage;
+  Options options{.oracle = false};
+  u64 total = setting("MIMUS_DIFF_SEQUENCES", 10000), first = setting("MIMUS_DIFF_SEED", 1), traps = 0;
+  for (u64 done = 0; done < total && !HasFailure(); done += kBatch) {
+    std::vector<Sequence> sequences = batch(first + done, std::min<u64>(kBatch, total - done), options, coverage);
+    Placement placement = place(sequences);
+    judge.load(placement);
+    subject.load(placement);
+    for (size_t i = 0; i < sequences.size(); ++i) {
+      Outcome want = judge.run(sequences[i], i), got = subject.run(sequences[i], i);
+      traps += want.cause != 0;
+      if (got == want) continue;
+      ADD_FAILURE() << report(sequences[i], placement.starts[i], subject.name, judge.name, got, want,
+                              judge.ir(sequences[i], i));
+      break;
+    }
+  }
+  std::string met = coverage.report([](const riscv::InsnDesc&) { return true; });
+  std::printf("%llu of %llu sequences trapped\n%s", static_cast<unsigned long long>(traps),
+              static_cast<unsigned long long>(total), met.c_str());
+  EXPECT_FALSE(met.starts_with("never met") && total >= 10000) << met;
+}
+
+auto engine_name = [](const auto& info) { return std::string(info.param.name); };
+INSTANTIATE_TEST_SUITE_P(Engines, AgainstOracle, testing::ValuesIn(test::engines().begin(), test::engines().end()),
+                         engine_name);
+INSTANTIATE_TEST_SUITE_P(Engines, AgainstInterpreter, testing::ValuesIn(test::engines().begin(), test::engines().end()),
+                         engine_name);
+
+}  // namespace
+}  // namespace mimus::diff
