@@ -3,6 +3,7 @@
 
 #include "tests/ir/case_file.h"
 #include "tests/ir/machine.h"
+#include "tests/ir/op_reference.h"
 #include "tests/ir/random_ir.h"
 
 namespace mimus::test {
@@ -61,6 +62,12 @@ TEST(Text, TypesRoundTrip) {
       EXPECT_EQ(ir::parse_type(ir::to_string({ir::Elem(e), lanes})), (ir::Type{ir::Elem(e), lanes}));
   for (const char* bad : {"", "i2", "v", "v1i8", "v4", "x", "void", "v4void", "i64 "})
     EXPECT_TRUE(ir::parse_type(bad).is_void()) << bad;
+}
+
+// To renew: build/release/bin/ir_reference > docs/reference/ir.md
+TEST(Reference, IsCurrent) {
+  EXPECT_EQ(read_text(std::string(MIMUS_SOURCE_DIR) + "/docs/reference/ir.md"), op_reference())
+      << "run ir_reference > docs/reference/ir.md";
 }
 
 }  // namespace
