@@ -122,6 +122,7 @@ void Block::submit(Chain chain) {
   request->write_bytes = total_bytes(request->chain.writable);
   if (request->read_bytes < sizeof(Header) || request->write_bytes == 0)
     return need_reset("block request without header or status byte");
+  if (requests_.size() == kQueueSize) return need_reset("more block requests in flight than the queue has entries");
   gather(request->chain.readable, 0, {reinterpret_cast<u8*>(&request->header), sizeof(Header)});
   requests_.push_back(request);
   const Operation* operation = find_operation(request->header.type);

@@ -101,7 +101,8 @@ void VirtioDevice::visit_state(StateVisitor& visitor) {
   visitor.field("status", status_);
   visitor.field("driver_features", driver_features_);
   visitor.field("config_generation", config_generation_);
-  if (visitor.loading() && (driver_features_ & ~offered_features()))
+  // Before FEATURES_OK the driver may have written anything there.
+  if (visitor.loading() && (status_ & kStatusFeaturesOk) && (driver_features_ & ~offered_features()))
     return visitor.reject("driver_features", "the device does not offer all of them");
   for (Queue& queue : queues_) {
     queue.visit_state(visitor);

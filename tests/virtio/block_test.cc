@@ -229,6 +229,18 @@ TEST_F(BlockTest, MalformedRequestsNeedReset) {
   EXPECT_TRUE(driver->status() & kStatusNeedsReset);
 }
 
+TEST_F(BlockTest, RequestsInFlightAreLimited) {
+  start();
+  header(4, 0);
+  const u16 head = ring.add({{kHeader, 16}, {kStatusByte, 1, true}});
+  for (int i = 0; i < 400; ++i) {  // a driver that offers one chain again and again
+    driver->notify(0);
+    ring.offer(head);
+  }
+  EXPECT_LE(disk.work.size(), 256u);
+  EXPECT_TRUE(driver->status() & kStatusNeedsReset);
+}
+
 TEST_F(BlockTest, ResetDropsWhatIsInFlight) {
   start();
   header(0, 0);
