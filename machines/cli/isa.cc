@@ -1,0 +1,41 @@
+#include "machines/cli/isa.h"
+
+#include <fmt/format.h>
+
+#include "frontends/riscv/riscv.h"
+#include "machines/load/elf.h"
+#include "machines/virt/riscv_virt.h"
+
+namespace mimus::cli {
+namespace {
+
+Expected<Isa> make_riscv64(const CpuOptions& options) {
+  MIMUS_TRY(auto model, riscv::parse_cpu_model(options.cpu));
+  Isa isa;
+  isa.elf_machine = kElfRiscv;
+  isa.make_board = [model](const std::string& machine) -> Expected<std::unique_ptr<Board>> {
+    if (machine != "virt") return usage_error(fmt::format("--machine {}: riscv64 has the board virt", machine));
+    return virt::make_riscv_virt({riscv::isa_string(model), riscv::isa_extensions(model), riscv::kCacheBlock});
+  };
+  isa.frontend = make_riscv_frontend(model);
+  return isa;
+}
+
+struct Row {
+  std::string_view name;
+  Expected<Isa> (*make)(const CpuOptions&);
+};
+constexpr Row kIsas[] = {{"riscv64", make_riscv64}};
+
+}  // namespace
+
+Expected<Isa> make_isa(const CpuOptions& options) {
+  std::string known;
+  for (const Row& row : kIsas) {
+    if (row.name == options.isa) return row.make(options);
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", row.name);
+  }
+  return usage_error(fmt::format("--isa {}: known instruction sets: {}", options.isa, known));
+}
+
+}  // namespace mimus::cli

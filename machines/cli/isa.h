@@ -1,0 +1,21 @@
+// The instruction sets that the program knows, and what each brings: frontend, boards, ELF number.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/engine/frontend.h"
+#include "machines/cli/options.h"
+#include "machines/vm/board.h"
+
+namespace mimus::cli {
+
+struct Isa {
+  u16 elf_machine = 0;
+  std::unique_ptr<Frontend> frontend;
+  std::function<Expected<std::unique_ptr<Board>>(const std::string& machine)> make_board;
+};
+
+Expected<Isa> make_isa(const CpuOptions& options);
+
+}  // namespace mimus::cli

@@ -1,0 +1,45 @@
+// The composition root's entry: parses the command line, runs the verb, turns errors into one message and an exit code.
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <cstdio>
+#include <exception>
+
+#include "machines/cli/commands.h"
+
+namespace {
+
+using namespace mimus;
+
+constexpr int kFailure = 1, kUsage = 2;
+
+Expected<int> run_verb(int argc, char** argv) {
+  MIMUS_TRY(auto line, cli::parse_command_line(argc, argv));
+  switch (line.verb) {
+    case cli::Verb::run: return cli::run_command(line.run);
+    case cli::Verb::dump: return cli::dump_command(line.dump);
+    case cli::Verb::doctor: return cli::doctor_command();
+    case cli::Verb::version: fmt::print("mimus {}\n", MIMUS_VERSION); return 0;
+    case cli::Verb::help: fmt::print("{}", line.text); return 0;
+  }
+  return kFailure;
+}
+
+int report(const Error& error) {
+  fmt::print(stderr, "mimus: {}\n", error.message);
+  return error.kind == Error::Kind::usage ? kUsage : kFailure;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of one write
+  try {
+    auto result = run_verb(argc, argv);
+    return result ? *result : report(result.error());
+  } catch (const std::bad_alloc&) {
+    return report({"out of memory"});
+  } catch (const std::exception& error) {
+    return report({fmt::format("internal error: {}", error.what())});
+  }
+}
