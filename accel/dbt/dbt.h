@@ -22,7 +22,7 @@ struct Tiers {
   Engine* fallback = nullptr;  // interp: runs what `cold` cannot prepare; never null
   Engine* cold = nullptr;      // runs everything else from its first execution on; may be the fallback
   std::function<Expected<Engine*>()>
-      load_warm;  // called once, on the compile thread, when something is hot; may be empty
+      load_warm = {};  // called once, on the compile thread, when something is hot; may be empty
   u32 warm_after = 0;
   u32 region_insns = 256;  // budget of a warm region
 };
@@ -40,11 +40,11 @@ struct DbtConfig {
   EventQueue& events;
   u64 timebase_hz = 10'000'000;
   u32 cpus = 1;
-  Tiers tiers;
-  std::function<size_t()> code_space_left;                       // bytes; empty: unlimited
-  std::function<void(const CodeWriteToken&)> reset_code_memory;  // forgets all generated code
+  Tiers tiers = {};
+  std::function<size_t()> code_space_left = {};                       // bytes; empty: unlimited
+  std::function<void(const CodeWriteToken&)> reset_code_memory = {};  // forgets all generated code
   GuestErrorSink* guest_errors = nullptr;
-  DumpHook dump;
+  DumpHook dump = {};
   bool verify_ir = false;  // after the frontend and after every pass
   bool count_insns = false;
   u32 max_block_insns = 64;

@@ -14,6 +14,9 @@ Expected<std::unique_ptr<EngineSet>> EngineSet::make(const Frontend& frontend, c
   return set;
 }
 
-void EngineSet::configure(dbt::DbtConfig& config) { config.tiers = {.fallback = interp_.get(), .cold = interp_.get()}; }
+void EngineSet::configure(dbt::DbtConfig& config) {
+  config.tiers.fallback = interp_.get();
+  config.tiers.cold = interp_.get();
+}
 
 }  // namespace mimus::cli

@@ -27,10 +27,10 @@ class Session {
     MIMUS_TRY(auto board, isa_.make_board(options_.machine));
     MIMUS_TRY(engines_, EngineSet::make(*isa_.frontend, options_.engine));
     MIMUS_CHECK(make_accelerator());
+    HostSignals signals(vm_.events(), signal_handlers());
     monitor_ = std::make_unique<Monitor>(vm_, *isa_.frontend);
     MIMUS_CHECK(open_serial());
     MIMUS_CHECK(board->build(vm_, config()));
-    HostSignals signals(vm_.events(), signal_handlers());
     if (options_.guest_errors)
       vm_.on_guest_error([](const std::string& line) { fmt::print(stderr, "mimus: {}\r\n", line); });
     auto exit_code = vm_.run();
@@ -55,12 +55,9 @@ class Session {
     if (options_.accel != "auto" && options_.accel != "dbt")
       return usage_error(fmt::format("--accel {}: known accelerators are auto and dbt", options_.accel));
     if (options_.smp < 1 || options_.smp > 64) return usage_error(fmt::format("--smp {}: that many CPUs?", options_.smp));
-    dbt::DbtConfig config{.frontend = *isa_.frontend,
-                          .memory = vm_.memory(),
-                          .clock = vm_.clock(),
-                          .events = vm_.events(),
-                          .timebase_hz = kTimebaseHz,
-                          .cpus = options_.smp};
+    dbt::DbtConfig config{*isa_.frontend, vm_.memory(), vm_.clock(), vm_.events()};
+    config.timebase_hz = kTimebaseHz;
+    config.cpus = options_.smp;
     config.guest_errors = &vm_;
     config.verify_ir = options_.verify;
     engines_->configure(config);
