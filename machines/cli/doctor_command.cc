@@ -33,7 +33,8 @@ Finding processor() {
 
 Finding memory() {
   int fd = memfd_create("mimus-doctor", MFD_CLOEXEC);
-  if (fd < 0) return {Verdict::bad, "memfd_create is refused: guest RAM cannot be made (kernel older than 3.17, or a sandbox)"};
+  if (fd < 0)
+    return {Verdict::bad, "memfd_create is refused: guest RAM cannot be made (kernel older than 3.17, or a sandbox)"};
   close(fd);
   std::string size = "unknown";
   std::ifstream info("/proc/meminfo");
@@ -51,7 +52,8 @@ Finding executable_memory() {
   if (works) munmap(code, 4096);
   if (fd >= 0) close(fd);
   if (works) return {Verdict::good, "generated code: executable mappings are allowed"};
-  return {Verdict::bad, "executable shared mappings are refused (a noexec sandbox or SELinux?): only --engine interp works"};
+  return {Verdict::bad,
+          "executable shared mappings are refused (a noexec sandbox or SELinux?): only --engine interp works"};
 }
 
 Finding llvm() {
@@ -61,7 +63,8 @@ Finding llvm() {
 }
 
 Finding kvm() {
-  if (access("/dev/kvm", R_OK | W_OK) == 0) return {Verdict::good, "KVM: /dev/kvm is usable (no guest of this version needs it)"};
+  if (access("/dev/kvm", R_OK | W_OK) == 0)
+    return {Verdict::good, "KVM: /dev/kvm is usable (no guest of this version needs it)"};
   return {Verdict::note, "KVM: /dev/kvm is not usable; RISC-V guests are translated anyway"};
 }
 
@@ -69,8 +72,10 @@ Finding perf() {
   int level = 9;
   std::ifstream("/proc/sys/kernel/perf_event_paranoid") >> level;
   if (level <= 1) return {Verdict::good, "perf: profiling is allowed"};
-  return {Verdict::note, fmt::format("perf: kernel.perf_event_paranoid is {}; 'sysctl kernel.perf_event_paranoid=1' as root "
-                                     "allows profiles of translated code", level)};
+  return {Verdict::note,
+          fmt::format("perf: kernel.perf_event_paranoid is {}; 'sysctl kernel.perf_event_paranoid=1' as root "
+                      "allows profiles of translated code",
+                      level)};
 }
 
 }  // namespace

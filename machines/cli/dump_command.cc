@@ -72,7 +72,8 @@ Expected<CodeToShow> code_from_elf(const DumpOptions& options, u16 machine) {
 
 Expected<CodeToShow> find_code(const DumpOptions& options, u16 machine) {
   constexpr GuestPc kDefaultAddress = 0x80000000;
-  if (options.bytes.empty() == options.elf.empty()) return usage_error("mimus dump: give either --bytes HEX or --elf FILE");
+  if (options.bytes.empty() == options.elf.empty())
+    return usage_error("mimus dump: give either --bytes HEX or --elf FILE");
   CodeToShow code{{}, kDefaultAddress};
   if (!options.elf.empty()) {
     MIMUS_TRY(code, code_from_elf(options, machine));

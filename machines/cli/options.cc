@@ -38,9 +38,11 @@ void add_run_options(CLI::App& app, RunOptions& o, Raw& raw) {
   app.add_option("--kernel", o.kernel, "Linux Image, ELF file or flat binary; may be gzip'ed");
   app.add_option("--initrd", o.initrd, "Initial RAM file system");
   app.add_option("--append", o.append, "Kernel command line");
-  app.add_option("--disk", o.disks, "FILE[,format=raw|qcow2][,readonly]; once for each disk");
-  app.add_option("--net", o.networks, "user[,hostfwd=tcp:[HOST]:PORT-[GUEST]:PORT] or none; once for each network");
-  app.add_option("--serial", o.serial, "stdio, file:PATH, socket:PATH, socket:[HOST:]PORT or none")->capture_default_str();
+  app.add_option("--disk", o.disks, "FILE[,format=raw|qcow2][,readonly][,serial=TEXT]; once for each");
+  app.add_option("--net", o.networks, "user[,hostfwd=tcp:[HOST]:PORT-[GUEST]:PORT][,restrict] or none; once for each");
+  app.add_option("--serial", o.serial, "stdio, file:PATH, socket:PATH, socket:[HOST:]PORT or none")
+      ->capture_default_str();
+  app.add_option("--console", o.consoles, "A virtio console; values as for --serial, once for each");
   app.add_option("--entropy", o.entropy, "Random-number device: host or none")->capture_default_str();
   app.add_flag("--stats", o.stats, "Print counters to stderr at the end");
   app.add_flag("--guest-errors", o.guest_errors, "Print what the guest does wrong to stderr");
@@ -103,23 +105,6 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
   return best;
 }
 
-OptionList parse_option_list(const std::string& text) {
-  OptionList list;
-  size_t start = 0;
-  for (bool first = true; start <= text.size(); first = false) {
-    const size_t end = std::min(text.find(',', start), text.size());
-    const std::string word = text.substr(start, end - start);
-    const size_t equals = word.find('=');
-    if (first) {
-      list.value = word;
-    } else {
-      list.settings.emplace_back(word.substr(0, equals), equals == word.npos ? "" : word.substr(equals + 1));
-    }
-    start = end + 1;
-  }
-  return list;
-}
-
 Expected<u64> parse_size(const std::string& text) {
   u64 value = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -170,7 +155,8 @@ Expected<CommandLine> parse_command_line(int argc, const char* const* argv) {
     if (words.empty()) return usage_error("nothing to do: mimus run, dump or doctor; mimus --help says more");
     if (words[0].starts_with("-")) return std::unexpected(check_extras(app).error());
     const std::string near = nearest(words[0], {"run", "dump", "doctor"});
-    return usage_error(fmt::format("unknown command '{}'{}", words[0], near.empty() ? "" : "; did you mean " + near + "?"));
+    return usage_error(
+        fmt::format("unknown command '{}'{}", words[0], near.empty() ? "" : "; did you mean " + near + "?"));
   }
   CLI::App* verb = run->parsed() ? run : dump->parsed() ? dump : doctor;
   line.verb = run->parsed() ? Verb::run : dump->parsed() ? Verb::dump : Verb::doctor;

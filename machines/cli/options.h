@@ -10,13 +10,6 @@
 
 namespace mimus::cli {
 
-// A list of values after the main one: "user,hostfwd=tcp::2222-:22" is {"user", {{"hostfwd", "tcp::2222-:22"}}}.
-struct OptionList {
-  std::string value;
-  std::vector<std::pair<std::string, std::string>> settings;  // a word without '=' has an empty second part
-};
-OptionList parse_option_list(const std::string& text);
-
 struct CpuOptions {
   std::string isa = "riscv64";
   std::string cpu = "max";
@@ -32,6 +25,7 @@ struct RunOptions : CpuOptions {
   std::vector<std::string> disks;
   std::vector<std::string> networks;
   std::string serial = "stdio";
+  std::vector<std::string> consoles;  // virtio
   std::string entropy = "host";
   bool stats = false;
   bool guest_errors = false;

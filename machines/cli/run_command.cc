@@ -10,6 +10,9 @@
 #include "machines/debug/monitor.h"
 #include "machines/host/console/open_console.h"
 #include "machines/host/console/stdio_console.h"
+#include "machines/host/disk.h"
+#include "machines/host/entropy.h"
+#include "machines/host/net.h"
 
 namespace mimus::cli {
 namespace {
@@ -29,8 +32,8 @@ class Session {
     MIMUS_CHECK(make_accelerator());
     HostSignals signals(vm_.events(), signal_handlers());
     monitor_ = std::make_unique<Monitor>(vm_, *isa_.frontend);
-    MIMUS_CHECK(open_serial());
-    MIMUS_CHECK(board->build(vm_, config()));
+    MIMUS_CHECK(open_endpoints());
+    MIMUS_CHECK(board->build(vm_, config_));
     if (options_.guest_errors)
       vm_.on_guest_error([](const std::string& line) { fmt::print(stderr, "mimus: {}\r\n", line); });
     auto exit_code = vm_.run();
@@ -39,22 +42,11 @@ class Session {
   }
 
  private:
-  MachineConfig config() const {
-    MachineConfig config;
-    config.memory = options_.memory;
-    config.cpus = options_.smp;
-    config.firmware = options_.firmware;
-    config.kernel = options_.kernel;
-    config.initrd = options_.initrd;
-    config.append = options_.append;
-    config.serial = serial_;
-    return config;
-  }
-
   Expected<void> make_accelerator() {
     if (options_.accel != "auto" && options_.accel != "dbt")
       return usage_error(fmt::format("--accel {}: known accelerators are auto and dbt", options_.accel));
-    if (options_.smp < 1 || options_.smp > 64) return usage_error(fmt::format("--smp {}: that many CPUs?", options_.smp));
+    if (options_.smp < 1 || options_.smp > 64)
+      return usage_error(fmt::format("--smp {}: that many CPUs?", options_.smp));
     dbt::DbtConfig config{*isa_.frontend, vm_.memory(), vm_.clock(), vm_.events()};
     config.timebase_hz = kTimebaseHz;
     config.cpus = options_.smp;
@@ -66,21 +58,52 @@ class Session {
     return {};
   }
 
-  Expected<void> open_serial() {
-    const std::string& text = options_.serial;
-    if (text == "none") return {};
-    if (text == "stdio") return open_stdio(), Expected<void>();
-    auto opened = text.starts_with("file:")     ? open_file_console(text.substr(5), vm_.events())
-                  : text.starts_with("socket:") ? open_socket_console(text.substr(7), vm_.events())
-                                                : usage_error(fmt::format("--serial {}: wanted stdio, file:PATH, "
-                                                                          "socket:PATH, socket:[HOST:]PORT or none",
-                                                                          text));
-    if (!opened) return std::unexpected(opened.error());
-    serial_ = &vm_.add_endpoint(std::move(*opened));
+  Expected<void> open_endpoints() {
+    config_.memory = options_.memory;
+    config_.cpus = options_.smp;
+    config_.firmware = options_.firmware;
+    config_.kernel = options_.kernel;
+    config_.initrd = options_.initrd;
+    config_.append = options_.append;
+    MIMUS_TRY(config_.serial, open_console("--serial", options_.serial));
+    for (const std::string& spec : options_.consoles) {
+      MIMUS_TRY(CharEndpoint * console, open_console("--console", spec));
+      if (console) config_.consoles.push_back(console);
+    }
+    for (const std::string& spec : options_.disks) {
+      MIMUS_TRY(auto disk, open_disk(spec, vm_.events()));
+      config_.disks.push_back(&vm_.add_endpoint(std::move(disk)));
+    }
+    for (const std::string& spec : options_.networks) {
+      MIMUS_TRY(auto network, open_net(spec, vm_.events(), vm_.clock(), &vm_));
+      if (network) config_.networks.push_back(&vm_.add_endpoint(std::move(network)));
+    }
+    if (options_.entropy == "host") {
+      config_.entropy = &vm_.add_endpoint(std::make_unique<HostEntropy>());
+    } else if (options_.entropy != "none") {
+      return usage_error(fmt::format("--entropy {}: wanted host or none", options_.entropy));
+    }
     return {};
   }
 
-  void open_stdio() {
+  // Null for "none".
+  Expected<CharEndpoint*> open_console(std::string_view option, const std::string& spec) {
+    if (spec == "none") return nullptr;
+    if (spec == "stdio") {
+      if (stdio_) return usage_error(fmt::format("{} stdio: standard input and output are taken already", option));
+      return open_stdio();
+    }
+    auto opened = spec.starts_with("file:") ? open_file_console(spec.substr(5), vm_.events())
+                  : spec.starts_with("socket:")
+                      ? open_socket_console(spec.substr(7), vm_.events())
+                      : usage_error(fmt::format("{} {}: wanted stdio, file:PATH, socket:PATH, "
+                                                "socket:[HOST:]PORT or none",
+                                                option, spec));
+    if (!opened) return std::unexpected(opened.error());
+    return &vm_.add_endpoint(std::move(*opened));
+  }
+
+  CharEndpoint* open_stdio() {
     StdioConsole::Menu menu;
     menu.quit = [this] { vm_.request_power_off(0); };
     menu.command = [this](std::string line) {
@@ -90,7 +113,7 @@ class Session {
       });
     };
     stdio_ = &vm_.add_endpoint(std::make_unique<StdioConsole>(vm_.events(), std::move(menu)));
-    serial_ = stdio_;
+    return stdio_;
   }
 
   HostSignals::Handlers signal_handlers() {
@@ -113,7 +136,7 @@ class Session {
   std::unique_ptr<EngineSet> engines_;
   Vm vm_;
   std::unique_ptr<Monitor> monitor_;
-  CharEndpoint* serial_ = nullptr;
+  MachineConfig config_;
   StdioConsole* stdio_ = nullptr;
 };
 

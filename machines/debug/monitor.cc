@@ -63,7 +63,8 @@ std::string Monitor::execute(std::string_view line) {
 
 std::string Monitor::help(std::string_view) {
   std::string text;
-  for (const Command& c : commands()) text += fmt::format("{:<28} {}\n", fmt::format("{} {}", c.name, c.arguments), c.what);
+  for (const Command& c : commands())
+    text += fmt::format("{:<28} {}\n", fmt::format("{} {}", c.name, c.arguments), c.what);
   return text;
 }
 
