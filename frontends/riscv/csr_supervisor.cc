@@ -14,15 +14,12 @@ void update_stimecmp(RiscvState& s) {
 namespace csr {
 namespace {
 
-constexpr u64 kStatusVisible = kStatusSie | kStatusSpie | kStatusSpp | kStatusFs | kStatusSum | kStatusMxr;
 constexpr u64 kSatpModes = u64{1} << 0 | u64{1} << 8 | u64{1} << 9;  // Bare, Sv39, Sv48
 
 }  // namespace
 
-u64 read_sstatus(const RiscvState& s, u32 number) {
-  return read_mstatus(s, number) & (kStatusVisible | kStatusUxl | kStatusSd);
-}
-void write_sstatus(RiscvState& s, u64 value, u32) { assign_status(s, value, kStatusVisible); }
+u64 read_sstatus(const RiscvState& s, u32 number) { return read_mstatus(s, number) & (kSstatusVisible | kStatusSd); }
+void write_sstatus(RiscvState& s, u64 value, u32) { assign_status(s, value, kSstatusVisible & ~kStatusUxl); }
 
 u64 read_sie(const RiscvState& s, u32) { return s.mie & s.mideleg; }
 void write_sie(RiscvState& s, u64 value, u32) { s.mie = (s.mie & ~s.mideleg) | (value & s.mideleg); }

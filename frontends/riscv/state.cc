@@ -1,5 +1,6 @@
 #include "frontends/riscv/state.h"
 
+#include "frontends/riscv/csr.h"
 #include "frontends/riscv/pmp.h"
 
 namespace mimus::riscv {
@@ -100,6 +101,7 @@ void visit_state(RiscvState& s, StateVisitor& v) {
     update_pmp(s);
     s.regime = data_regime(s);
     s.mode_key = current_mode(s).pack();
+    if (s.port) update_stimecmp(s);
   }
   v.end();
 }

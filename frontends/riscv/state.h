@@ -81,6 +81,9 @@ inline constexpr u64 kStatusSie = u64{1} << 1, kStatusMie = u64{1} << 3, kStatus
                      kStatusMxr = u64{1} << 19, kStatusTvm = u64{1} << 20, kStatusTw = u64{1} << 21,
                      kStatusTsr = u64{1} << 22, kStatusUxl = u64{2} << 32, kStatusSxl = u64{2} << 34,
                      kStatusSd = u64{1} << 63;
+// What of mstatus shows in sstatus, SD apart.
+inline constexpr u64 kSstatusVisible =
+    kStatusSie | kStatusSpie | kStatusSpp | kStatusFs | kStatusSum | kStatusMxr | kStatusUxl;
 inline constexpr unsigned kStatusMppShift = 11, kStatusFsShift = 13;
 
 // -- menvcfg and senvcfg fields (3.1.18) --

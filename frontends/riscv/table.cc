@@ -40,6 +40,18 @@ constexpr InsnDesc kTable[] = {
 #undef INSN
 };
 
+// The rest of the rules is in check_table.cc.
+constexpr bool well_formed() {
+  for (size_t i = 0; i < std::size(kTable); ++i) {
+    if (kTable[i].pattern.error) return false;
+    for (size_t j = i + 1; j < std::size(kTable); ++j) {
+      if (specgen::overlap(kTable[i].pattern, kTable[j].pattern) == specgen::Overlap::clash) return false;
+    }
+  }
+  return true;
+}
+static_assert(well_formed(), "an encoding in instructions.def is malformed, or two rows clash");
+
 using Extractor = s64 (*)(u32);
 template <size_t... I>
 constexpr std::array<Extractor, sizeof...(I)> extractors(std::index_sequence<I...>) {

@@ -13,9 +13,8 @@ namespace {
 
 constexpr bool is_link(unsigned reg) { return reg == 1 || reg == 5; }
 
-Next compare_and_branch(T& t, const Insn& i, Op op, bool negate) {
-  ir::I1 condition = t.b.cmp(op, t.x(i.rs1), t.x(i.rs2));
-  return t.branch(i, negate ? t.b.not_(condition) : condition);
+Next compare_and_branch(T& t, const Insn& i, Op op, unsigned left, unsigned right) {
+  return t.branch(i, t.b.cmp(op, t.x(left), t.x(right)));
 }
 
 // Volume I, 2.5.1, Table 3: what JALR's registers tell about the return stack. Where the table wants a pop and a push
@@ -69,7 +68,29 @@ Next csr_fp(T& t, const Insn& i, CsrOp op, I64 operand, bool writes) {
   return Next::go_on;
 }
 
-Next csr_helper(T& t, const Insn& i, I64 operand, bool writes) {
+// sstatus and mstatus are read and their interrupt enables are cleared all the time; neither needs a helper: with fewer
+// interrupts enabled there is nothing to look at. False if the instruction is another one.
+bool csr_status(T& t, const Insn& i, CsrOp op, bool writes) {
+  constexpr u32 kSstatus = 0x100, kMstatus = 0x300;
+  constexpr u64 kEnables = kStatusSie | kStatusMie;
+  bool clears = op == CsrOp::clear && i.desc->format == Format::Csr && (u64(i.imm) & ~kEnables) == 0;
+  bool supervisor = i.csr() == kSstatus;
+  if ((!supervisor && i.csr() != kMstatus) || (writes && !clears)) return false;
+  I64 status = t.b.read(kSlot_mstatus);
+  if (writes) {
+    u64 cleared = u64(i.imm) & (supervisor ? kStatusSie : kEnables);
+    t.b.write(kSlot_mstatus, t.b.and_(status, t.b.constant(~cleared)));
+  }
+  if (i.rd == 0) return true;
+  I64 fs = t.b.and_(status, t.b.constant(kStatusFs));
+  I64 dirty = t.b.zext<I64>(t.b.cmp(Op::eq, fs, t.b.constant(kStatusFs)));
+  I64 visible = supervisor ? t.b.and_(status, t.b.constant(kSstatusVisible)) : status;
+  t.set_x(i.rd, t.b.or_(visible, t.b.shl(dirty, t.b.constant(63))));
+  return true;
+}
+
+Next csr_helper(T& t, const Insn& i, CsrOp op, I64 operand, bool writes) {
+  if (csr_status(t, i, op, writes)) return Next::go_on;
   I64 raw = t.b.constant(i.raw), begun = t.b.constant(t.b.block().guest_insns);
   if (!writes) {
     t.set_x(i.rd, I64::from(t.call_leaving(kHelper_csr_read, ir::i64, {raw, begun})));
@@ -89,7 +110,7 @@ Next csr(T& t, const Insn& i, CsrOp op, I64 operand, bool writes) {
   switch (row->kind) {
     case CsrDesc::Kind::slot: return csr_slot(t, i, *row, op, operand, writes);
     case CsrDesc::Kind::fp: return csr_fp(t, i, op, operand, writes);
-    case CsrDesc::Kind::helper: return csr_helper(t, i, operand, writes);
+    case CsrDesc::Kind::helper: return csr_helper(t, i, op, operand, writes);
   }
   return t.illegal(i);
 }
@@ -120,12 +141,12 @@ Next jalr(T& t, const Insn& i) {
   return Next::stop;
 }
 
-Next beq(T& t, const Insn& i) { return compare_and_branch(t, i, Op::eq, false); }
-Next bne(T& t, const Insn& i) { return compare_and_branch(t, i, Op::ne, false); }
-Next blt(T& t, const Insn& i) { return compare_and_branch(t, i, Op::slt, false); }
-Next bge(T& t, const Insn& i) { return compare_and_branch(t, i, Op::slt, true); }
-Next bltu(T& t, const Insn& i) { return compare_and_branch(t, i, Op::ult, false); }
-Next bgeu(T& t, const Insn& i) { return compare_and_branch(t, i, Op::ult, true); }
+Next beq(T& t, const Insn& i) { return compare_and_branch(t, i, Op::eq, i.rs1, i.rs2); }
+Next bne(T& t, const Insn& i) { return compare_and_branch(t, i, Op::ne, i.rs1, i.rs2); }
+Next blt(T& t, const Insn& i) { return compare_and_branch(t, i, Op::slt, i.rs1, i.rs2); }
+Next bge(T& t, const Insn& i) { return compare_and_branch(t, i, Op::sle, i.rs2, i.rs1); }
+Next bltu(T& t, const Insn& i) { return compare_and_branch(t, i, Op::ult, i.rs1, i.rs2); }
+Next bgeu(T& t, const Insn& i) { return compare_and_branch(t, i, Op::ule, i.rs2, i.rs1); }
 
 Next ecall(T& t, const Insn&) { return t.trap(u32(kCauseUserCall + t.mode.privilege), 0); }
 Next ebreak(T& t, const Insn&) { return t.trap(kCauseBreakpoint, t.pc); }

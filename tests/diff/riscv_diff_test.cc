@@ -1,6 +1,7 @@
 // Engines against the oracle and against each other, on random sequences of RISC-V instructions.
 //
-// MIMUS_DIFF_SEQUENCES=N  how many sequences each test runs (10,000 by default; a long run has 1,000,000)
+// MIMUS_DIFF_SEQUENCES=N  how many sequences each test runs (10,000 by default, divided by EngineRow::slowness; a long
+//                         run has 1,000,000)
 // MIMUS_DIFF_SEED=S       the first seed (1 by default); a report names the seed of the sequence that failed
 //
 // Where the oracle and the manual disagree, sequence.cc keeps out of the way and says so.
@@ -19,13 +20,15 @@
 namespace mimus::diff {
 namespace {
 
-constexpr unsigned kBatch = 2000;
+constexpr unsigned kBatch = 1000;
 constexpr GuestVa kHandler = kCode + 0x900000;  // in the rig's RAM, beyond everything else
 
 u64 setting(const char* name, u64 otherwise) {
   const char* text = std::getenv(name);
   return text ? std::strtoull(text, nullptr, 0) : otherwise;
 }
+
+u64 sequence_count(const test::EngineRow& engine) { return setting("MIMUS_DIFF_SEQUENCES", 10000 / engine.slowness); }
 
 // What an engine makes of a sequence: the state, and the trap that ended it early, if any.
 struct Outcome {
@@ -144,15 +147,15 @@ std::string first_difference(Subject& subject, const Sequence& sequence) {
 class AgainstOracle : public testing::TestWithParam<test::EngineRow> {};
 TEST_P(AgainstOracle, SameStateAfterEachSequence) {
   if (!oracle_available()) GTEST_SKIP() << "qemu-riscv64 is not installed (package qemu-user)";
-  Subject subject(GetParam());
   riscv::Coverage coverage;
   Options options;
-  u64 total = setting("MIMUS_DIFF_SEQUENCES", 10000), first = setting("MIMUS_DIFF_SEED", 1);
+  u64 total = sequence_count(GetParam()), first = setting("MIMUS_DIFF_SEED", 1);
   for (u64 done = 0; done < total && !HasFailure(); done += kBatch) {
     std::vector<Sequence> sequences = batch(first + done, std::min<u64>(kBatch, total - done), options, coverage);
     auto expected = run_oracle(sequences);
     ASSERT_TRUE(expected.has_value()) << expected.error().message;
     Placement placement = place(sequences);
+    Subject subject(GetParam());  // a new one for each batch: code memory is not reused
     subject.load(placement);
     for (size_t i = 0; i < sequences.size(); ++i) {
       Outcome got = subject.run(sequences[i], i), want{(*expected)[i]};
@@ -172,13 +175,13 @@ TEST_P(AgainstOracle, SameStateAfterEachSequence) {
 // Everything that user mode can meet, traps included: the interpreter judges.
 class AgainstInterpreter : public testing::TestWithParam<test::EngineRow> {};
 TEST_P(AgainstInterpreter, SameStateAndTrapAfterEachSequence) {
-  Subject judge(test::engines()[0]), subject(GetParam());
   riscv::Coverage coverage;
   Options options{.oracle = false};
-  u64 total = setting("MIMUS_DIFF_SEQUENCES", 10000), first = setting("MIMUS_DIFF_SEED", 1), traps = 0;
+  u64 total = sequence_count(GetParam()), first = setting("MIMUS_DIFF_SEED", 1), traps = 0;
   for (u64 done = 0; done < total && !HasFailure(); done += kBatch) {
     std::vector<Sequence> sequences = batch(first + done, std::min<u64>(kBatch, total - done), options, coverage);
     Placement placement = place(sequences);
+    Subject judge(test::engines()[0]), subject(GetParam());
     judge.load(placement);
     subject.load(placement);
     for (size_t i = 0; i < sequences.size(); ++i) {

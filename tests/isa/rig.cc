@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "backends/interp/interp.h"
 #include "core/ir/text.h"
+#include "core/passes/pass.h"
 #include "frontends/riscv/csr.h"
 #include "frontends/riscv/table.h"
 
@@ -14,7 +14,6 @@ namespace mimus::test {
 namespace {
 
 constexpr unsigned kTlbEntries = 16;
-constexpr EngineRow kEngines[] = {{"interp", make_interp_engine}};
 
 u32 csr_number(std::string_view name) {
   for (u32 n = 0; n < 4096; ++n) {
@@ -25,8 +24,6 @@ u32 csr_number(std::string_view name) {
 }
 
 }  // namespace
-
-std::span<const EngineRow> engines() { return kEngines; }
 
 // The slow paths.
 struct RigRuntime {
@@ -94,14 +91,14 @@ struct RigRuntime {
     u64 value = 0;
     std::memcpy(&value, host, size(desc));
     s->reservation_size = size(desc);
-    s->reservation_address = u64(host);
+    s->reservation_address = rig(s).physical_of(host);
     s->reservation_value[0] = value;
     return value;
   }
   static u64 store_conditional(CpuState* s, u64 va, u64 value, u32 desc, u64 site) {
     u32 reserved = std::exchange(s->reservation_size, 0);
     u8* host = place_aligned(s, va, size(desc), Access::write, site);
-    if (!host || reserved != size(desc) || s->reservation_address != u64(host)) return 1;
+    if (!host || reserved != size(desc) || s->reservation_address != rig(s).physical_of(host)) return 1;
     if (std::memcmp(host, s->reservation_value, reserved) != 0) return 1;
     std::memcpy(host, &value, reserved);
     return 0;
@@ -148,6 +145,7 @@ Rig::Rig(const EngineRow& engine, const riscv::CpuModel& model, GuestPa ram, u64
     : frontend_(make_riscv_frontend(model)),
       layout_{frontend_->layout(), frontend_->helpers()},
       engine_(engine.make(layout_)),
+      passes_(engine.passes),
       owner_(frontend_->make_state(0)),
       state_(static_cast<riscv::RiscvState*>(owner_.get())),
       tlb_(kTlbEntries),
@@ -263,8 +261,10 @@ Rig::Translated* Rig::find_code() {
   if (added) {
     it->second.block.key = key;
     frontend_->translate(code, {}, it->second.block);
-    auto verified = ir::verify(it->second.block, {frontend_->layout(), frontend_->helpers()});
+    const ir::TextContext context{frontend_->layout(), frontend_->helpers()};
+    auto verified = ir::verify(it->second.block, context);
     EXPECT_TRUE(verified.has_value()) << verified.error().message;
+    if (passes_) passes::run_passes(it->second.block, context);
     auto prepared = engine_->prepare(ir::Region{{&it->second.block}}, {});
     if (!prepared) {
       ADD_FAILURE() << prepared.error().message;
@@ -283,6 +283,11 @@ void Rig::leave_at(CpuState* state, u64 site) {
     if (entry.host_offset <= offset) pc = entry.guest_pc;
   }
   state->pc = pc;
+}
+
+GuestPa Rig::physical_of(const u8* host) const {
+  const MemoryRange& ram = *memory_.ranges()[0];
+  return ram.base + GuestPa(host - ram.host);
 }
 
 void Rig::install(GuestVa va, const Translation& mapping, Access access) {

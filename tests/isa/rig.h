@@ -17,19 +17,12 @@
 #include "frontends/riscv/riscv.h"
 #include "frontends/riscv/state.h"
 #include "tests/isa/assembler.h"
+#include "tests/isa/engines.h"
 
 namespace mimus::test {
 
 inline constexpr GuestPa kRamBase = 0x80000000;
 inline constexpr u64 kRamSize = 4 << 20;
-
-using EngineFactory = std::unique_ptr<Engine> (*)(const RuntimeLayout&);
-struct EngineRow {
-  std::string_view name;
-  EngineFactory make;
-};
-// Every engine that tests compare.
-std::span<const EngineRow> engines();
 
 class Rig final : public CpuPort {
  public:
@@ -96,11 +89,13 @@ class Rig final : public CpuPort {
   bool fetch(GuestPc pc, CodeBytes& code, std::vector<u8>& bytes, GuestPa& physical);
   Translated* find_code();
   void install(GuestVa va, const Translation& mapping, Access access);
+  GuestPa physical_of(const u8* host) const;
   void leave_at(CpuState* state, u64 site);  // makes state->pc exact for a slow path called from `site`
 
   std::unique_ptr<Frontend> frontend_;
   RuntimeLayout layout_;
   std::unique_ptr<Engine> engine_;
+  bool passes_;
   PhysicalMemory memory_;
   std::unique_ptr<CpuState, void (*)(CpuState*)> owner_;
   riscv::RiscvState* state_;

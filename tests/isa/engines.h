@@ -1,0 +1,22 @@
+// The engines that tests run guest code with.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "core/engine/engine.h"
+
+namespace mimus::test {
+
+struct EngineRow {
+  std::string_view name;
+  std::unique_ptr<Engine> (*make)(const RuntimeLayout&);  // owns all that the engine needs
+  bool passes;                                            // blocks go through the passes first
+  unsigned slowness;  // random tests divide their counts by it: what a translation costs, compared with interp
+};
+
+// The interpreter, which is the judge, comes first.
+std::span<const EngineRow> engines();
+
+}  // namespace mimus::test
