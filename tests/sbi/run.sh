@@ -45,7 +45,7 @@ case $1 in
     ;;
   mimus)
     "$here/build.sh" "$work/check.bin"
-    for harts in 1 4; do
+    for harts in 1 4 8; do
       check $harts timeout 100 "$2" run --isa riscv64 --smp $harts --memory 128M --kernel "$work/check.bin"
     done
     ;;
