@@ -21,7 +21,8 @@ std::unexpected<Error> host_error(const char* what) {
 Expected<std::unique_ptr<CodeSlab>> CodeSlab::create(u64 bytes) {
   if (bytes == 0 || bytes > kMaxBytes) return fail("code cache: the size must lie between 1 byte and 512 MiB");
   std::unique_ptr<CodeSlab> slab(new CodeSlab);
-  MIMUS_CHECK(slab->map(align_up(bytes, kPageSize)));
+  MIMUS_CHECK(slab->map(align_up(bytes, kPageSize) + kPermanentBytes));
+  slab->used_ = slab->sealed_ = kPermanentBytes;
   return slab;
 }
 
@@ -57,14 +58,20 @@ CodeSlab::~CodeSlab() {
   if (bytes_) munmap(reinterpret_cast<void*>(exec_), 2 * bytes_ + data_bytes_);
 }
 
-Expected<CodeSlab::Piece> CodeSlab::allocate(u32 bytes, u32 align) {
-  u64 used = used_.load(std::memory_order_relaxed);
+Expected<CodeSlab::Piece> CodeSlab::take(std::atomic<u64>& counter, u64 limit, u32 bytes, u32 align) {
+  u64 used = counter.load(std::memory_order_relaxed);
   u64 start;
   do {
     start = align_up(used, align);
-    if (start + bytes > bytes_) return fail("code cache: full");
-  } while (!used_.compare_exchange_weak(used, start + bytes, std::memory_order_relaxed));
+    if (start + bytes > limit) return fail("code cache: full");
+  } while (!counter.compare_exchange_weak(used, start + bytes, std::memory_order_relaxed));
   return Piece{write_ + start, exec_ + start, bytes};
+}
+
+Expected<CodeSlab::Piece> CodeSlab::allocate(u32 bytes, u32 align) { return take(used_, bytes_, bytes, align); }
+
+Expected<CodeSlab::Piece> CodeSlab::allocate_permanent(u32 bytes, u32 align) {
+  return take(permanent_used_, kPermanentBytes, bytes, align);
 }
 
 u32* CodeSlab::allocate_counter() {

@@ -19,6 +19,7 @@ namespace mimus::emit {
 class CodeSlab {
  public:
   static constexpr u64 kDefaultBytes = u64{128} << 20;
+  static constexpr u64 kPermanentBytes = u64{64} << 10;
 
   struct Piece {
     u8* write = nullptr;  // where to write it
@@ -39,6 +40,10 @@ class CodeSlab {
   // A zeroed word in the data area, writable by generated code. Thread-safe; null when the area is full.
   u32* allocate_counter();
 
+  // From an area of kPermanentBytes at the start of the slab that no reset frees: for thunks that are made late, when
+  // other code exists already.
+  Expected<Piece> allocate_permanent(u32 bytes, u32 align = 16);
+
   // What has been allocated so far survives every reset (thunks).
   void seal();
   // Frees everything after the seal. No generated code may be running or be reachable. Pieces handed out before are
@@ -58,6 +63,7 @@ class CodeSlab {
 
  private:
   CodeSlab() = default;
+  Expected<Piece> take(std::atomic<u64>& counter, u64 limit, u32 bytes, u32 align);
   Expected<void> map(u64 bytes);
 
   u64 exec_ = 0;
@@ -66,6 +72,7 @@ class CodeSlab {
   u64 bytes_ = 0;
   u64 data_bytes_ = 0;
   u64 sealed_ = 0;
+  std::atomic<u64> permanent_used_{0};
   std::atomic<u64> used_{0};
   std::atomic<u64> counters_{0};
   std::atomic<u64> generation_{0};

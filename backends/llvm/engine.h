@@ -15,8 +15,8 @@ struct LlvmEngineConfig {
   bool keep_listing = false;      // Code::dump shows the LLVM IR too
 };
 
-// Factory of the module, found by name: the engine (the caller owns it), or null with `*error` set. It places thunks
-// into the slab and seals it, so it has to be called before any other code is made there.
+// Factory of the module, found by name: the engine (the caller owns it), or null with `*error` set. May be called
+// when the slab holds code already.
 inline constexpr const char* kLlvmModule = "mimus-llvm";
 inline constexpr const char* kLlvmFactory = "mimus_make_llvm_engine";
 using MakeLlvmEngine = Engine* (*)(const LlvmEngineConfig* config, Error* error);

@@ -119,14 +119,13 @@ class Writer {
 }  // namespace
 
 Expected<Thunks> Thunks::create(emit::CodeSlab& slab, const emit::HostRuntime& host) {
-  MIMUS_TRY(const emit::CodeSlab::Piece piece, slab.allocate(kThunkBytes, 64));
+  MIMUS_TRY(const emit::CodeSlab::Piece piece, slab.allocate_permanent(kThunkBytes, 64));
   Writer writer(slab, host, piece);
   Thunks thunks;
   for (const Row& row : kRows) thunks.addresses_[unsigned(row.symbol)] = writer.write_slow_path(row);
   thunks.addresses_[unsigned(Symbol::assist)] = writer.write_assist();
   thunks.addresses_[unsigned(Symbol::leave)] = writer.write_leave();
   if (writer.failed()) return fail("code cache: the LLVM engine's thunks do not fit");
-  slab.seal();
   return thunks;
 }
 

@@ -124,7 +124,8 @@ class Dumper {
     if (!shows("host")) return {};
     const ir::Block* blocks[] = {&block};
     MIMUS_TRY(auto code, engine_.prepare({{std::begin(blocks), std::end(blocks)}}, {}));
-    fmt::print("---- host: {}\n{}", engine_.name(), code->dump());
+    const std::string listing = code->dump();
+    fmt::print("---- host: {}\n{}{}", engine_.name(), listing, listing.ends_with('\n') ? "" : "\n");
     return {};
   }
 
@@ -158,7 +159,8 @@ Expected<int> dump_command(const DumpOptions& options) {
   MIMUS_TRY(auto isa, make_isa(options));
   MIMUS_TRY(auto engines, EngineSet::make(*isa.frontend, options.engine));
   MIMUS_TRY(auto code, find_code(options, isa.elf_machine));
-  MIMUS_CHECK(Dumper(options, *isa.frontend, engines->first()).run(code));
+  MIMUS_TRY(Engine * engine, engines->to_show());
+  MIMUS_CHECK(Dumper(options, *isa.frontend, *engine).run(code));
   return 0;
 }
 

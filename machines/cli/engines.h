@@ -1,10 +1,15 @@
-// The engines of a run, by the choice of the user.
+// The engines of a run, by the choice of the user:
+//   interp    the interpreter alone
+//   llvm      the interpreter for what runs a few times, LLVM for the rest
+//   auto      the best that there is
 #pragma once
 
 #include <memory>
 #include <string>
 
 #include "accel/dbt/dbt.h"
+#include "backends/emit/slab.h"
+#include "backends/emit/thunks.h"
 #include "core/engine/engine.h"
 #include "core/engine/frontend.h"
 
@@ -12,19 +17,26 @@ namespace mimus::cli {
 
 class EngineSet {
  public:
-  // `choice`: auto, interp, baseline or llvm. `frontend` must outlive the set.
+  // `frontend` must outlive the set, and the set the accelerator.
   static Expected<std::unique_ptr<EngineSet>> make(const Frontend& frontend, const std::string& choice);
 
   // Fills in what the accelerator needs: tiers and the management of code memory.
   void configure(dbt::DbtConfig& config);
-  // The engine that compiles what is run first, for looking at its code.
-  Engine& first() { return *interp_; }
+  // The engine whose code `mimus dump` shows; listings are complete.
+  Expected<Engine*> to_show();
 
  private:
   explicit EngineSet(const Frontend& frontend) : layout_{frontend.layout(), frontend.helpers()} {}
+  Expected<void> make_code_memory();
+  Expected<Engine*> load_llvm(bool keep_listing);
 
+  struct Choice;  // a row of the table of choices
+  const Choice* choice_ = nullptr;
   RuntimeLayout layout_;
+  std::unique_ptr<emit::CodeSlab> slab_;
+  std::unique_ptr<emit::HostRuntime> host_;
   std::unique_ptr<Engine> interp_;
+  std::unique_ptr<Engine> llvm_;
 };
 
 }  // namespace mimus::cli

@@ -52,8 +52,8 @@ class Session {
     config.cpus = options_.smp;
     config.guest_errors = &vm_;
     config.verify_ir = options_.verify;
-    engines_->configure(config);
     MIMUS_TRY(config.dump, make_dump_hook(options_));
+    engines_->configure(config);
     vm_.set_accelerator(dbt::make_dbt(std::move(config)));
     return {};
   }
