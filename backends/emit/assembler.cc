@@ -48,7 +48,7 @@ void Assembler::open(u8* write, size_t bytes) {
 }
 
 void Assembler::jcc_to(Cond c, const u8* target) { (this->*kBranches[u8(c)])(target); }
-void Assembler::set_cond(Cond c, const Xbyak::Reg8& reg) { (this->*kSetConds[u8(c)])(reg); }
+void Assembler::set_cond(Cond c, const Xbyak::Operand& byte) { (this->*kSetConds[u8(c)])(byte); }
 void Assembler::cmov(Cond c, const Xbyak::Reg& reg, const Xbyak::Operand& op) { (this->*kCondMoves[u8(c)])(reg, op); }
 
 Jump Assembler::jcc_near(Cond c) {

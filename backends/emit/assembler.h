@@ -39,7 +39,7 @@ class Assembler : public Xbyak::CodeGenerator {
 
   void jump_to(const u8* target) { jmp(static_cast<const void*>(target), T_NEAR); }
   void jcc_to(Cond c, const u8* target);  // both with 32-bit displacements
-  void set_cond(Cond c, const Xbyak::Reg8& reg);
+  void set_cond(Cond c, const Xbyak::Operand& byte);
   void cmov(Cond c, const Xbyak::Reg& reg, const Xbyak::Operand& op);
 
   // Forward jumps, bound later in the same window. Short ones reach 127 bytes.

@@ -1,0 +1,82 @@
+// What the compiler knows about a block before it emits anything: which instructions make code of their own, and when
+// each value is used next. One look forward for use counts and shapes, one backward for the uses.
+#pragma once
+
+#include <vector>
+
+#include "backends/emit/features.h"
+#include "core/engine/helper.h"
+#include "core/ir/block.h"
+#include "core/state/layout.h"
+
+namespace mimus::baseline {
+
+inline constexpr u32 kNever = ~u32{0};
+
+// How the register bits above a value's width relate to it.
+enum class Ext : u8 { any, zero, sign };
+
+enum class Shape : u8 {
+  code,      // instructions of its own
+  constant,  // an immediate; in a register only on demand
+  view,      // other bits of what `root` holds: no code
+  fused,     // becomes part of its only user
+  dead,      // nobody uses it
+};
+
+struct Facts {
+  ir::ValueId root = 0;  // view: the value whose register holds this one too; else itself
+  Shape shape = Shape::code;
+  Ext ext = Ext::any;
+  u8 pin = 0;  // 1 + index of the pinned register that it may be computed into at once
+  u32 first_use = kNever;  // of a root: the instruction that uses it first
+  u32 next[4] = {kNever, kNever, kNever, kNever};  // per operand: the next use of its root after this instruction
+  // Memory accesses with the same base: the next one, and the range of all from here on. A group spans at most
+  // kGroupSpan bytes, and nothing inside it can change the TLB but slow paths of accesses.
+  u32 group_next = kNever;
+  s32 group_low = 0, group_high = 0;  // displacements: first byte, one past the last
+  bool group_writes = false;
+};
+
+// Operands of an instruction, in order; the value of an exit comes last.
+struct Operands {
+  ir::ValueId ids[5];
+  unsigned count = 0;
+};
+Operands operands_of(const ir::Block& block, const ir::Inst& inst);
+
+class Analysis {
+ public:
+  Analysis(const StateLayout& layout, std::span<const HelperDesc> helpers) : layout_(layout), helpers_(helpers) {}
+
+  void run(const ir::Block& block);
+  const Facts& operator[](ir::ValueId id) const { return facts_[id]; }
+
+ private:
+  void count_uses();
+  void find_shapes();
+  void find_uses();
+
+  void shape_of(u32 index);
+  void make_view(u32 index, ir::ValueId of, Ext ext);
+  bool fusable(ir::ValueId value) const;
+  void note_use(u32 user, Facts& by, unsigned operand, ir::ValueId value);
+  void note_operands(u32 user, u32 index);
+  void note_pin(u32 index);
+  void note_access(u32 index);
+
+  const StateLayout& layout_;
+  std::span<const HelperDesc> helpers_;
+  const ir::Block* block_ = nullptr;
+  std::vector<Facts> facts_;
+  std::vector<u16> uses_;      // of each instruction's value, by operand
+  std::vector<u32> last_user_;
+  std::vector<u32> next_use_;  // backward sweep: of each root
+  std::vector<u32> next_access_;  // backward sweep: of each root as a base
+  // Backward sweep, per pinned register: the next write and read; and the next instruction that can show the state.
+  u32 pin_write_[8], pin_read_[8];
+  u32 observer_ = kNever;
+  u32 group_limit_ = kNever;  // accesses from here on are behind something that may change the TLB
+};
+
+}  // namespace mimus::baseline

@@ -1,0 +1,82 @@
+// Guest slots, instruction boundaries, helper calls.
+#include "backends/baseline/compiler.h"
+
+namespace mimus::baseline {
+
+using emit::Cond;
+using emit::Frame;
+using ir::Inst;
+using ir::Op;
+using ir::SlotId;
+using ir::ValueId;
+using namespace Xbyak::util;
+
+void Compiler::op_read(const Inst& inst) { regs_.read(self(), SlotId(inst.imm)); }
+
+void Compiler::op_write(const Inst& inst) {
+  if (written_in_place_ == index_) return;
+  const SlotId slot = SlotId(inst.imm);
+  if (!is_fused(inst.args[0])) return regs_.write(slot, inst.args[0]);
+  // an f32 in a NaN box, in two halves
+  const SlotDesc& desc = layout_.state.slots[slot];
+  const ValueId boxed = def(inst.args[0]).args[0];
+  regs_.before_slot_changes(slot, ir::kNoValue);
+  if (regs_.in_xmm(boxed) || !regs_.in_gpr(boxed)) a_.movss(state(desc.offset, 32), Xbyak::Xmm(regs_.xmm(boxed)));
+  else a_.mov(state(desc.offset, 32), Xbyak::Reg32(regs_.gpr(boxed)));
+  a_.mov(state(desc.offset + 4, 32), 0xffffffff);
+}
+
+void Compiler::op_begin_insn(const Inst& inst) {
+  pc_ = inst.imm;
+  insn_length_ = inst.attr;
+  ++retired_;
+  note_pc(pc_);
+}
+
+// Stores an operand, zero-extended, into a word of the frame.
+void Compiler::pass_argument(u32 offset, ValueId value) {
+  const ir::Type type = type_of(value);
+  if (regs_.fits_imm32(value, 64)) return a_.mov(frame(offset), u32(regs_.constant(value)));
+  if (regs_.in_xmm(value) && !regs_.in_gpr(value)) {
+    const Xbyak::Xmm x(regs_.xmm(value));
+    if (type.bytes() == 8) return a_.movsd(frame(offset), x);
+    a_.mov(frame(offset + 4, 32), 0);
+    return a_.movss(frame(offset, 32), x);
+  }
+  a_.mov(frame(offset), Xbyak::Reg64(extended(value, Ext::zero, 64)));
+}
+
+void Compiler::op_helper(const Inst& inst) {
+  const HelperDesc& helper = layout_.helpers[inst.imm];
+  for (u32 i = 0; i < ir::arity(inst); ++i) pass_argument(Frame::kArg0 + 8 * i, inst.args[i]);
+  using enum HelperEffects;
+  HelperEffects effects = helper.effects;
+  const bool may_leave = has(effects, HelperEffects::may_leave);
+  const bool counted_leave = may_leave && options_->count_insns;
+  if (counted_leave) effects = HelperEffects(u8(effects) & ~u8(HelperEffects::may_leave)) | reads_state | writes_state;
+  if (has(effects, writes_state) || may_leave) regs_.before_state_changes();
+  regs_.before_call();
+  a_.mov(rax, reinterpret_cast<u64>(helper.function));
+  a_.call(slab_.to_write(host_.helper(effects)));
+  if (counted_leave) {
+    a_.cmp(state(offsetof(CpuState, leave), 32), 0);
+    Cold& left = add_cold(&Compiler::cold_helper_left);
+    left.from = a_.jcc_near(Cond::ne);
+    left.value = s64(pc_ + insn_length_);
+  }
+  if (inst.type.is_void() || facts_[self()].first_use == kNever) return;
+  a_.mov(Xbyak::Reg64(regs_.def_gpr(self())), frame(Frame::kArg0));
+}
+
+// A helper has set state.leave while instructions are being counted: its own has retired if the guest goes on behind it.
+void Compiler::cold_helper_left(const Cold& cold) {
+  a_.mov(rax, u64(cold.value));
+  a_.xor_(ecx, ecx);
+  a_.cmp(state(offsetof(CpuState, pc)), rax);
+  a_.sete(cl);
+  a_.add(rcx, cold.retired);
+  a_.add(state(offsetof(CpuState, insn_count)), rcx);
+  a_.ret();
+}
+
+}  // namespace mimus::baseline
