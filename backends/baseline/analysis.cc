@@ -136,8 +136,15 @@ void Analysis::shape_of(u32 index) {
         break;
       }
       break;
+    case Op::fma:  // the sign of a NaN operand is lost, which only x86 would show
+      if (ir::FpAttr::unpack(inst.attr).rule != ir::IntRule::riscv || !host_fma_) break;
+      for (unsigned k = 0; k < 3; ++k)
+        if (def(k).op == Op::fneg && fusable(inst.args[k]) && (inst.type == ir::f32 || inst.type == ir::f64)) fuse(k);
+      break;
     case Op::write:
-      if (def(0).op == Op::box && fusable(inst.args[0]) && block_->insts[def(0).args[0]].type == ir::f32) fuse(0);
+      if (def(0).op == Op::box && fusable(inst.args[0]) && block_->insts[def(0).args[0]].type == ir::f32 &&
+          layout_.slots[inst.imm].pin == 0)
+        fuse(0);
       break;
     default: break;
   }

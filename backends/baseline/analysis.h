@@ -4,7 +4,6 @@
 
 #include <vector>
 
-#include "backends/emit/features.h"
 #include "core/engine/helper.h"
 #include "core/ir/block.h"
 #include "core/state/layout.h"
@@ -47,7 +46,9 @@ Operands operands_of(const ir::Block& block, const ir::Inst& inst);
 
 class Analysis {
  public:
-  Analysis(const StateLayout& layout, std::span<const HelperDesc> helpers) : layout_(layout), helpers_(helpers) {}
+  // `host_fma`: multiply-adds become host instructions, which take negated operands for nothing.
+  Analysis(const StateLayout& layout, std::span<const HelperDesc> helpers, bool host_fma)
+      : layout_(layout), helpers_(helpers), host_fma_(host_fma) {}
 
   void run(const ir::Block& block);
   const Facts& operator[](ir::ValueId id) const { return facts_[id]; }
@@ -67,6 +68,7 @@ class Analysis {
 
   const StateLayout& layout_;
   std::span<const HelperDesc> helpers_;
+  bool host_fma_;
   const ir::Block* block_ = nullptr;
   std::vector<Facts> facts_;
   std::vector<u16> uses_;      // of each instruction's value, by operand

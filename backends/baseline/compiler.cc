@@ -1,5 +1,7 @@
 #include "backends/baseline/compiler.h"
 
+#include <algorithm>
+
 #include "backends/baseline/handlers.h"
 
 namespace mimus::baseline {
@@ -16,14 +18,23 @@ namespace {
 bool is_wide(ir::Type type) { return type.is_vector() || type.bits() > 64; }
 bool takes_wide(Op op) { return op == Op::read || op == Op::write || op == Op::load || op == Op::store; }
 
+// Arithmetic on single bits is for the interpreter; logic is for everybody.
+bool takes_bool(Op op) {
+  constexpr Op kLogic[] = {Op::and_, Op::or_, Op::xor_, Op::andn, Op::not_, Op::eq,   Op::ne,    Op::ult,     Op::ule,
+                           Op::zext, Op::sext, Op::read, Op::write, Op::load, Op::store, Op::select, Op::exit_if, Op::trunc,
+                           Op::helper};
+  return std::ranges::find(kLogic, op) != std::end(kLogic);
+}
+
 }  // namespace
 
-Compiler::Compiler(const RuntimeLayout& layout, emit::CodeSlab& slab, const emit::HostRuntime& host)
+Compiler::Compiler(const RuntimeLayout& layout, Assists& assists, emit::CodeSlab& slab, const emit::HostRuntime& host)
     : layout_(layout),
+      assists_(assists),
       slab_(slab),
       host_(host),
       features_(host.features()),
-      facts_(layout.state, layout.helpers),
+      facts_(layout.state, layout.helpers, host.features().fma),
       regs_(a_, facts_, host) {}
 
 Compiler::Outcome Compiler::compile(const ir::Region& region, const PrepareOptions& options, u8* window, u32 bytes,
@@ -61,7 +72,8 @@ bool Compiler::compile_block(u32 index) {
   retired_ = ~u32{0};  // begin_insn makes it 0
   cold_.clear();
   for (Group& group : groups_) group = {};
-  written_in_place_ = kNever;
+  written_in_place_ = nan_fixed_ = kNever;
+  number_edges();
   facts_.run(*block_);
   regs_.start(*block_);
   emit_entry(*block_);
@@ -69,28 +81,40 @@ bool Compiler::compile_block(u32 index) {
     if (facts_[i].shape == Shape::code) emit_inst(i);
     if (!refusal_.empty() || a_.failed()) return false;
   }
-  if (regs_.failed()) {
-    refusal_ = "out of registers or stack";
-    return false;
-  }
   flush_cold();
   return refusal_.empty() && !a_.failed();
 }
 
+// Direct exits have the edges' numbers in their order; edges to return addresses come behind.
+void Compiler::number_edges() {
+  exit_edges_.assign(block_->exits.size(), 0);
+  for (u32 i = 0; i < block_->exits.size(); ++i) {
+    const ir::Exit& exit = block_->exits[i];
+    if (exit.kind != ir::Exit::Kind::jump && exit.kind != ir::Exit::Kind::call) continue;
+    exit_edges_[i] = u32(out_->edges.size());
+    out_->edges.push_back({block_index_, i, inner_block(exit.target) == kNever && is_linkable(exit.target), false});
+  }
+  out_->patches.resize(out_->edges.size());
+}
+
 void Compiler::emit_inst(u32 index) {
   const Inst& inst = block_->insts[index];
-  const Handler handler = kHandlers[unsigned(inst.op)];
-  if (!handler) return refuse(inst);
   index_ = index;
-  if (!takes_wide(inst.op)) {
-    const Operands operands = operands_of(*block_, inst);
-    bool wide = is_wide(inst.type);
-    for (unsigned i = 0; i < operands.count; ++i) wide |= is_wide(type_of(operands.ids[i]));
-    if (wide) return refuse(inst);
-  }
   regs_.begin(index);
-  (this->*handler)(inst);
+  if (const Handler handler = kHandlers[unsigned(inst.op)]; handler && fits_handler(inst)) (this->*handler)(inst);
+  else fallback(inst);
   regs_.end(index);
+  if (regs_.failure()) refusal_ = std::string(ir::info(inst.op).name) + "." + ir::to_string(inst.type) + ": " + regs_.failure();
+}
+
+// Handlers work on single registers, and those of arithmetic not on single bits.
+bool Compiler::fits_handler(const Inst& inst) const {
+  const Operands operands = operands_of(*block_, inst);
+  if (operands.count && type_of(operands.ids[0]) == ir::i1 && !takes_bool(inst.op)) return false;
+  if (takes_wide(inst.op)) return true;
+  bool wide = is_wide(inst.type);
+  for (unsigned i = 0; i < operands.count; ++i) wide |= is_wide(type_of(operands.ids[i]));
+  return !wide;
 }
 
 void Compiler::refuse(const Inst& inst) {

@@ -6,9 +6,11 @@
 // zero-extended (a load that is only sign-extended: sign-extended).
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 
+#include "backends/baseline/assists.h"
 #include "backends/baseline/registers.h"
 #include "core/engine/engine.h"
 
@@ -35,7 +37,7 @@ struct Artifact {
 
 class Compiler {
  public:
-  Compiler(const RuntimeLayout& layout, emit::CodeSlab& slab, const emit::HostRuntime& host);
+  Compiler(const RuntimeLayout& layout, Assists& assists, emit::CodeSlab& slab, const emit::HostRuntime& host);
 
   enum class Outcome { done, no_room, refused };
   // Writes to `window`; the code may run only there.
@@ -46,10 +48,10 @@ class Compiler {
   using Handler = void (Compiler::*)(const ir::Inst&);
   static const std::array<Handler, ir::kOpCount> kHandlers;
 
-  // A value on its way to memory: one of a register, an SSE register, a sign-extended immediate.
+  // A value on its way to memory: one of a register, an SSE register, a sign-extended immediate that fits 32 bits.
   struct Stored {
     int gpr = kNone, xmm = kNone;
-    u32 imm = 0;
+    s64 imm = 0;
   };
   struct Edge {
     GuestPc target = 0;
@@ -84,6 +86,8 @@ class Compiler {
     Ext ext = Ext::any;
     emit::SlowPath path{};
     bool reprobe = false;    // the page may be in the TLB all the same
+    std::array<int, 4> x = {kNone, kNone, kNone, kNone};  // SSE registers
+    const interp::SingleOp* single = nullptr;
   };
   Cold& add_cold(void (Compiler::*emit)(const Cold&));  // the reference holds until the next one
   void flush_cold();
@@ -91,8 +95,10 @@ class Compiler {
 
   // -- driver (compiler.cc) --
   bool compile_block(u32 index);
+  void number_edges();
   void emit_entry(const ir::Block& block);
   void emit_inst(u32 index);
+  bool fits_handler(const ir::Inst& inst) const;
   void refuse(const ir::Inst& inst);
   void note_pc(GuestPc pc);
   void cold_leave(const Cold&);
@@ -147,7 +153,6 @@ class Compiler {
   void op_bswap(const ir::Inst&);
   void op_extend(const ir::Inst&);
   void op_trunc(const ir::Inst&);
-  void op_bitcast(const ir::Inst&);
   void op_extract(const ir::Inst&);
   void op_insert(const ir::Inst&);
   void op_orc8(const ir::Inst&);
@@ -181,7 +186,7 @@ class Compiler {
   void op_fence(const ir::Inst&);
   void op_amo(const ir::Inst&);
   void op_cas(const ir::Inst&);
-  emit::Jump probe_tlb(int base, s32 low, s32 high, bool writes, bool natural, int& entry, int& tag);
+  emit::Jump probe_tlb(int base, s32 low, s32 high, bool writes, bool natural, int entry, int tag);
   void load_from(const Xbyak::RegExp& from, ir::Type type, Ext ext, int to);
   void store_to(const Xbyak::RegExp& to, ir::Type type, const Stored& value);
   Stored stored(ir::ValueId value);
@@ -191,7 +196,8 @@ class Compiler {
   Cold& add_miss(const ir::Inst& inst, ir::Type type, emit::SlowPath path);
   void access(const ir::Inst& inst, ir::Type type, const Stored* value);
   void group_access(const ir::Inst& inst, ir::Type type, const Stored* value, int group);
-  void transfer(const Xbyak::RegExp& where, ir::Type type, const Stored* value, size_t cold_index, int spare, int spare2);
+  void transfer(const Xbyak::RegExp& where, ir::Type type, const Stored* value, size_t cold_index, int d);
+  int define_loaded(ir::Type type, int spare, int spare2);
   void pass_address(const Place& base, s64 disp);
   void pass_value(ir::Type type, const Stored& value);
   void call_slow(emit::SlowPath path, u32 desc, bool keep_xmm, u32 retired);
@@ -208,7 +214,8 @@ class Compiler {
   void op_end(const ir::Inst&);
   bool is_linkable(GuestPc target) const;
   u32 inner_block(GuestPc target) const;
-  Edge add_edge(const ir::Exit& exit, bool to_return);
+  Edge edge_of(const ir::Exit& exit) const;
+  Edge return_edge(const ir::Exit& exit);
   void leave_at(GuestPc pc, u64 thunk);
   void poll(GuestPc target, int reg);
   void jump_edge(const Edge& edge, std::optional<emit::Cond> cond);
@@ -234,7 +241,49 @@ class Compiler {
   void cold_return_stub(const Cold&);
   void cold_exit(const Cold&);
 
+  // -- floating point (ops_fp.cc, ops_fp_convert.cc) --
+  void op_fp_binary(const ir::Inst&);
+  void op_fsqrt(const ir::Inst&);
+  void op_fma(const ir::Inst&);
+  void op_fp_sign(const ir::Inst&);
+  void op_nan_fix(const ir::Inst&);
+  void op_fp_minmax(const ir::Inst&);
+  void op_fp_compare(const ir::Inst&);
+  void op_fp_flags_read(const ir::Inst&);
+  void op_fp_flags_write(const ir::Inst&);
+  void op_fcvt(const ir::Inst&);
+  void op_fround(const ir::Inst&);
+  void op_fto_s(const ir::Inst&);
+  void op_fto_u(const ir::Inst&);
+  void op_ffrom(const ir::Inst&);
+  void op_unbox(const ir::Inst&);
+  void op_box(const ir::Inst&);
+  Xbyak::Address constant_at(const void* field, unsigned bits);
+  void ucomis(ir::Type type, int a, const Xbyak::Operand& b);
+  bool host_rounds(ir::Rounding rounding) const;
+  void begin_rounding(ir::Rounding rounding);
+  void end_rounding(ir::Rounding rounding);
+  int emit_fp(const ir::Inst& inst, int ra, const Place& pb);
+  void load_default_nan(ir::Type type, u16 rule, int to);
+  void convert_to_int(bool truncate, ir::Type from, const Xbyak::Reg& to, int x);
+  void convert_from_int(ir::Type to, int x, const Xbyak::Reg& from);
+  void cold_fma(const Cold&);
+  void cold_nan(const Cold&);
+  void cold_minmax(const Cold&);
+  void cold_fto_s(const Cold&);
+  void cold_fto_u(const Cold&);
+  void cold_unbox(const Cold&);
+
+  // -- ops done by the interpreter's functions (ops_fallback.cc) --
+  void fallback(const ir::Inst& inst);
+  void op_pending_flags(const ir::Inst&);
+  const interp::SingleOp* single_op(const ir::Inst& inst);
+  void put_in_frame(u32 offset, ir::ValueId value);
+  void take_from_frame(u32 offset, ir::Type type);
+  void call_assist(const interp::SingleOp* single);
+
   const RuntimeLayout& layout_;
+  Assists& assists_;
   emit::CodeSlab& slab_;
   const emit::HostRuntime& host_;
   const emit::HostFeatures& features_;
@@ -252,8 +301,11 @@ class Compiler {
   u32 insn_length_ = 0;  // its bytes
   u32 retired_ = 0;      // guest instructions of the block before it
   u32 written_in_place_ = kNever;  // a `write` whose slot has been changed already
+  u32 nan_fixed_ = kNever;         // a `nan_fix` that has been done already
+  int rounding_temp_ = kNone;
   std::vector<Cold> cold_;
   std::vector<u32> block_entries_;  // offsets
+  std::vector<u32> exit_edges_;     // of the block's exits: their edges
   std::vector<InternalJump> internal_jumps_;
   Group groups_[Registers::kCached];
   std::string refusal_;

@@ -13,7 +13,8 @@ constexpr u32 kLargestChunk = 4 << 20;
 
 // A compiler and the stretch of the slab that it writes to: whoever compiles has one to himself.
 struct Worker {
-  Worker(const RuntimeLayout& layout, emit::CodeSlab& slab, const emit::HostRuntime& host) : compiler(layout, slab, host) {}
+  Worker(const RuntimeLayout& layout, Assists& assists, emit::CodeSlab& slab, const emit::HostRuntime& host)
+      : compiler(layout, assists, slab, host) {}
   Compiler compiler;
   emit::CodeSlab::Piece chunk;
   u32 used = 0;
@@ -23,7 +24,7 @@ struct Worker {
 class BaselineEngine final : public Engine {
  public:
   BaselineEngine(const RuntimeLayout& layout, emit::CodeSlab& slab, const emit::HostRuntime& host)
-      : layout_(layout), slab_(slab), host_(host) {}
+      : layout_(layout), assists_(layout), slab_(slab), host_(host) {}
 
   std::string_view name() const override { return "baseline"; }
 
@@ -67,7 +68,7 @@ class BaselineEngine final : public Engine {
 
   std::unique_ptr<Worker> acquire() {
     std::lock_guard lock(mutex_);
-    if (idle_.empty()) return std::make_unique<Worker>(layout_, slab_, host_);
+    if (idle_.empty()) return std::make_unique<Worker>(layout_, assists_, slab_, host_);
     std::unique_ptr<Worker> worker = std::move(idle_.back());
     idle_.pop_back();
     return worker;
@@ -80,6 +81,7 @@ class BaselineEngine final : public Engine {
   static constexpr u32 kMinimumRoom = 512;
 
   const RuntimeLayout layout_;
+  Assists assists_;
   emit::CodeSlab& slab_;
   const emit::HostRuntime& host_;
   std::mutex mutex_;
@@ -87,9 +89,12 @@ class BaselineEngine final : public Engine {
 };
 
 }  // namespace
+}  // namespace mimus::baseline
+
+namespace mimus {
 
 std::unique_ptr<Engine> make_baseline_engine(const RuntimeLayout& layout, emit::CodeSlab& slab, emit::HostRuntime& host) {
-  return std::make_unique<BaselineEngine>(layout, slab, host);
+  return std::make_unique<baseline::BaselineEngine>(layout, slab, host);
 }
 
-}  // namespace mimus::baseline
+}  // namespace mimus

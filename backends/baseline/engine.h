@@ -7,9 +7,9 @@
 #include "backends/emit/thunks.h"
 #include "core/engine/engine.h"
 
-namespace mimus::baseline {
+namespace mimus {
 
 // All arguments must outlive the engine and its code. Ops that it cannot compile make prepare() fail with their name.
 std::unique_ptr<Engine> make_baseline_engine(const RuntimeLayout& layout, emit::CodeSlab& slab, emit::HostRuntime& host);
 
-}  // namespace mimus::baseline
+}  // namespace mimus

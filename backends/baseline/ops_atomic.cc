@@ -26,7 +26,7 @@ bool has_fast_path(const Inst& inst, Type type) {
 
 // The host address of the operand in a temporary, after the TLB check.
 int Compiler::atomic_address(const Inst& inst, Type type, int base, SlowPath path, size_t& cold_index) {
-  int entry, tag;
+  const int entry = regs_.temp(), tag = regs_.temp();
   const s32 disp = s32(inst.imm);
   const emit::Jump miss = probe_tlb(base, disp, disp + s32(type.bytes()), true, true, entry, tag);
   Cold& cold = add_miss(inst, type, path);
@@ -42,7 +42,7 @@ int Compiler::atomic_address(const Inst& inst, Type type, int base, SlowPath pat
 
 void Compiler::op_amo(const Inst& inst) {
   const Type type = inst.type;
-  if (type.bytes() > 8) return refuse(inst);
+  if (type.bytes() > 8) return fallback(inst);
   const bool unused = facts_[self()].first_use == kNever;
   if (!has_fast_path(inst, type)) {
     Stored value{.gpr = regs_.gpr(inst.args[1])};
@@ -125,7 +125,7 @@ void Compiler::cold_atomic(const Cold& cold) {
 
 void Compiler::op_cas(const Inst& inst) {
   const Type type = inst.type;
-  if (type.bytes() > 8 || !has_fast_path(inst, type)) return refuse(inst);
+  if (type.bytes() > 8 || !has_fast_path(inst, type)) return fallback(inst);
   regs_.claim(0);
   const int base = regs_.gpr(inst.args[0]), expected = regs_.gpr(inst.args[1]), desired = regs_.gpr(inst.args[2]);
   const unsigned bits = type.bits();

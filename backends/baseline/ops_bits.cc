@@ -127,7 +127,7 @@ void Compiler::cold_div(const Cold& cold) {
 void Compiler::op_shift(const Inst& inst) {
   const unsigned width = inst.type.bits(), bits = op_bits(inst.type);
   const ValueId a = inst.args[0], amount = inst.args[1];
-  if (width == 1) return refuse(inst);
+  if (width == 1) return fallback(inst);
   const Ext ext = inst.op == Op::ashr ? Ext::sign : Ext::zero;
   const auto source = [&] { return inst.op == Op::shl || width >= 32 ? regs_.gpr(a) : extended(a, ext, bits); };
   if (regs_.is_constant(amount)) {
@@ -175,7 +175,7 @@ void Compiler::shift_by_cl(const Inst& inst, unsigned width, unsigned bits) {
 
 void Compiler::op_rotate(const Inst& inst) {
   const unsigned width = inst.type.bits(), bits = std::max(width, 8u);
-  if (width == 1) return refuse(inst);
+  if (width == 1) return fallback(inst);
   if (regs_.is_constant(inst.args[1])) {
     unsigned n = unsigned(regs_.constant(inst.args[1])) & (width - 1);
     if (inst.op == Op::rotl) n = (width - n) & (width - 1);
@@ -200,7 +200,7 @@ void Compiler::op_rotate(const Inst& inst) {
 
 void Compiler::op_count(const Inst& inst) {
   const unsigned width = inst.type.bits(), bits = op_bits(inst.type);
-  if (width == 1) return refuse(inst);
+  if (width == 1) return fallback(inst);
   const bool available = inst.op == Op::popcount ? features_.popcnt : inst.op == Op::clz ? features_.lzcnt : features_.bmi1;
   if (!available) return count_without_instruction(inst, width, bits);
   const bool zero_extend = inst.op != Op::ctz && width < 32;
@@ -281,7 +281,7 @@ void Compiler::op_orc8(const Inst& inst) {
 
 void Compiler::op_bitreverse(const Inst& inst) {
   const unsigned width = inst.type.bits(), bits = op_bits(inst.type);
-  if (width < 8) return refuse(inst);
+  if (width < 8) return fallback(inst);
   const int ra = regs_.gpr(inst.args[0]);
   const int t = regs_.temp(), u = regs_.temp(), mask = regs_.temp();
   const Xbyak::Reg x = gpr_of(t, bits), y = gpr_of(u, bits), m = gpr_of(mask, bits);
@@ -307,7 +307,7 @@ void Compiler::op_bitreverse(const Inst& inst) {
 
 void Compiler::op_clmul(const Inst& inst) {
   const unsigned width = inst.type.bits();
-  if (!features_.pclmul || width == 1) return refuse(inst);
+  if (!features_.pclmul || width == 1) return fallback(inst);
   const int x = regs_.temp_xmm(), y = regs_.temp_xmm();
   a_.movq(Xbyak::Xmm(x), Xbyak::Reg64(width < 64 ? extended(inst.args[0], Ext::zero, 64) : regs_.gpr(inst.args[0])));
   a_.movq(Xbyak::Xmm(y), Xbyak::Reg64(width < 64 ? extended(inst.args[1], Ext::zero, 64) : regs_.gpr(inst.args[1])));
@@ -346,13 +346,11 @@ void Compiler::op_trunc(const Inst& inst) {  // to i1; all others are views
   a_.and_(Xbyak::Reg32(d), 1);
 }
 
-void Compiler::op_bitcast(const Inst& inst) { refuse(inst); }  // of words: a view
-
 void Compiler::op_extract(const Inst& inst) {
   const unsigned lsb = inst.imm & 0xff, field = inst.imm >> 8 & 0xff;
   const unsigned bits = op_bits(inst.type);
   const bool is_signed = inst.op == Op::sextract;
-  if (inst.type == ir::i1) return refuse(inst);
+  if (inst.type == ir::i1) return fallback(inst);
   const int ra = regs_.gpr(inst.args[0]);
   const int d = regs_.def_gpr(self(), ra);
   const Xbyak::Reg to = gpr_of(d, bits);
@@ -375,7 +373,7 @@ void Compiler::op_extract(const Inst& inst) {
 void Compiler::op_insert(const Inst& inst) {
   const unsigned lsb = inst.imm & 0xff, field = inst.imm >> 8 & 0xff;
   const unsigned bits = op_bits(inst.type);
-  if (inst.type == ir::i1) return refuse(inst);
+  if (inst.type == ir::i1) return fallback(inst);
   const int ra = regs_.gpr(inst.args[0]), rb = regs_.gpr(inst.args[1]);
   if (field >= bits) return move(regs_.def_gpr(self(), rb), rb, bits);
   const u64 mask = ((u64{1} << field) - 1) << lsb;

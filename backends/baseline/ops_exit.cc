@@ -37,13 +37,22 @@ u32 Compiler::inner_block(GuestPc target) const {
   return kNever;
 }
 
-Compiler::Edge Compiler::add_edge(const Exit& exit, bool to_return) {
+Compiler::Edge Compiler::edge_of(const Exit& exit) const {
   Edge edge;
-  edge.target = to_return ? exit.return_pc : exit.target;
+  edge.target = exit.target;
+  edge.inner = inner_block(edge.target);
+  edge.index = exit_edges_[size_t(&exit - block_->exits.data())];
+  edge.linkable = out_->edges[edge.index].linkable;
+  return edge;
+}
+
+Compiler::Edge Compiler::return_edge(const Exit& exit) {
+  Edge edge;
+  edge.target = exit.return_pc;
   edge.inner = inner_block(edge.target);
   edge.linkable = edge.inner == kNever && is_linkable(edge.target);
   edge.index = u32(out_->edges.size());
-  out_->edges.push_back({block_index_, u32(&exit - block_->exits.data()), edge.linkable, to_return});
+  out_->edges.push_back({block_index_, u32(&exit - block_->exits.data()), edge.linkable, true});
   out_->patches.push_back({});
   return edge;
 }
@@ -168,7 +177,7 @@ void Compiler::push_return(const Exit& exit, int keep) {
   a_.mov(top.cvt32(), state(offsetof(CpuState, return_top), 32));
   const auto entry = [&](u32 field) { return qword[emit::rstate + top + size_t(kReturnStack + field)]; };
   if (s64(exit.return_pc) == s32(exit.return_pc)) {
-    a_.mov(entry(offsetof(ReturnEntry, pc)), u32(exit.return_pc));
+    a_.mov(entry(offsetof(ReturnEntry, pc)), exit.return_pc);
   } else {
     a_.mov(value, exit.return_pc);
     a_.mov(entry(offsetof(ReturnEntry, pc)), value);
@@ -182,7 +191,7 @@ void Compiler::push_return(const Exit& exit, int keep) {
   a_.mov(state(offsetof(CpuState, return_top), 32), top.cvt32());
 }
 
-void Compiler::cold_return_stub(const Cold& cold) { jump_edge(add_edge(*cold.exit, true), std::nullopt); }
+void Compiler::cold_return_stub(const Cold& cold) { jump_edge(return_edge(*cold.exit), std::nullopt); }
 
 void Compiler::pop_return(int reg) {
   const auto [x, unused] = free_pair(reg);
@@ -201,7 +210,7 @@ void Compiler::pop_return(int reg) {
 
 void Compiler::leave_jump(const Exit& exit, int) {
   if (exit.target <= pc_) poll(exit.target, kNone);
-  jump_edge(add_edge(exit, false), std::nullopt);
+  jump_edge(edge_of(exit), std::nullopt);
 }
 void Compiler::leave_indirect(const Exit&, int reg) {
   poll(0, reg);
@@ -210,7 +219,7 @@ void Compiler::leave_indirect(const Exit&, int reg) {
 void Compiler::leave_call(const Exit& exit, int) {
   if (exit.target <= pc_) poll(exit.target, kNone);
   push_return(exit, kNone);
-  jump_edge(add_edge(exit, false), std::nullopt);
+  jump_edge(edge_of(exit), std::nullopt);
 }
 void Compiler::leave_call_indirect(const Exit& exit, int reg) {
   poll(0, reg);
@@ -252,7 +261,7 @@ void Compiler::op_exit_if(const Inst& inst) {
   if (exit.kind == Exit::Kind::jump) {
     const bool inner = inner_block(exit.target) != kNever;
     const bool here = inner || is_linkable(exit.target);
-    if (here && exit.target > pc_ && !options_->count_insns) return jump_edge(add_edge(exit, false), cond);
+    if (here && exit.target > pc_ && !options_->count_insns) return jump_edge(edge_of(exit), cond);
     if (here) {  // a loop: what it does once more stays in line
       const Jump skip = a_.jcc_short(emit::negate(cond));
       leave_by(exit, kNone);

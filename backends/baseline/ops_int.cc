@@ -227,7 +227,7 @@ Cond Compiler::emit_condition(ValueId condition) {
 }
 
 void Compiler::op_compare(const Inst& inst) {
-  if (type_of(inst.args[0]) == ir::i1 && (inst.op == Op::slt || inst.op == Op::sle)) return refuse(inst);
+  if (type_of(inst.args[0]) == ir::i1 && (inst.op == Op::slt || inst.op == Op::sle)) return fallback(inst);
   const Cond cond = emit_compare(inst);
   const int d = regs_.def_gpr(self());  // a register that held an operand would be cleared too early
   a_.set_cond(cond, gpr_of(d, 8));
@@ -294,7 +294,7 @@ void Compiler::op_adc(const Inst& inst) {
 
 void Compiler::op_add_carry(const Inst& inst) {
   const unsigned width = type_of(inst.args[0]).bits();
-  if (width < 8) return refuse(inst);
+  if (width < 8) return fallback(inst);
   const int ra = regs_.gpr(inst.args[0]), rb = regs_.gpr(inst.args[1]);
   if (!regs_.is_constant(inst.args[2])) regs_.gpr(inst.args[2]);
   const int t = regs_.temp();

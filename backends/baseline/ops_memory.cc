@@ -28,15 +28,16 @@ constexpr s64 kFarDisplacement = s64{1} << 30;
 
 unsigned log2_bytes(Type type) { return unsigned(std::countr_zero(type.bytes())); }
 bool in_sse(Type type) { return type == ir::f32 || type == ir::f64 || type.bytes() == 16; }
-bool has_access_size(Type type) { return type.bytes() <= 16 && std::has_single_bit(type.bytes()) && type.elem != ir::Elem::f80; }
+// Vectors are accessed lane by lane.
+bool is_one_access(Type type) {
+  return !type.is_vector() && type != ir::i1 && type.bytes() <= 16 && std::has_single_bit(type.bytes()) && type.elem != ir::Elem::f80;
+}
 
 }  // namespace
 
-// Jumps out unless the page of [base + low, base + high) is in the TLB. Returns a temporary with the address of its
-// entry; `tag` receives another, free to use.
-emit::Jump Compiler::probe_tlb(int base, s32 low, s32 high, bool writes, bool natural, int& entry, int& tag) {
-  entry = regs_.temp();
-  tag = regs_.temp();
+// Jumps out unless the page of [base + low, base + high) is in the TLB. `entry` (a temporary) receives the address of
+// its entry, `tag` (another) is free to use afterwards.
+emit::Jump Compiler::probe_tlb(int base, s32 low, s32 high, bool writes, bool natural, int entry, int tag) {
   const Xbyak::Reg64 e(entry), t(tag), b(base);
   if (low == 0 && features_.bmi2) {
     a_.rorx(e, b, kPageBits - kTlbEntryShift);
@@ -72,7 +73,7 @@ void Compiler::load_from(const Xbyak::RegExp& from, Type type, Ext ext, int to) 
 void Compiler::store_to(const Xbyak::RegExp& to, Type type, const Stored& value) {
   const Xbyak::Address memory = Xbyak::AddressFrame(type.bytes() * 8)[to];
   if (value.gpr != kNone) return a_.mov(memory, gpr_of(value.gpr, type.bytes() * 8));
-  if (value.xmm == kNone) return a_.mov(memory, u32(value.imm));
+  if (value.xmm == kNone) return a_.mov(memory, u64(value.imm));
   const Xbyak::Xmm x(value.xmm);
   if (type.bytes() == 16) a_.movups(memory, x);
   else if (type.bytes() == 8) a_.movsd(memory, x);
@@ -82,7 +83,7 @@ void Compiler::store_to(const Xbyak::RegExp& to, Type type, const Stored& value)
 Compiler::Stored Compiler::stored(ValueId value) {
   const Type type = type_of(value);
   Stored out;
-  if (type.bytes() <= 8 && regs_.fits_imm32(value, type.bytes() * 8)) out.imm = u32(regs_.constant(value));
+  if (type.bytes() <= 8 && regs_.fits_imm32(value, type.bytes() * 8)) out.imm = sign_extend(regs_.constant(value), type.bytes() * 8);
   else if (type.bytes() == 16 || (type.bytes() >= 4 && !regs_.in_gpr(value) && (in_sse(type) || regs_.in_xmm(value))))
     out.xmm = regs_.xmm(value);
   else out.gpr = regs_.gpr(value);
@@ -128,7 +129,7 @@ Compiler::Cold& Compiler::add_miss(const Inst& inst, Type type, SlowPath path) {
 void Compiler::op_load(const Inst& inst) { access(inst, inst.type, nullptr); }
 
 void Compiler::op_store(const Inst& inst) {
-  if (!has_access_size(type_of(inst.args[1]))) return refuse(inst);
+  if (!is_one_access(type_of(inst.args[1]))) return fallback(inst);
   const Stored value = stored(inst.args[1]);
   access(inst, type_of(inst.args[1]), &value);
   if (MemAttr::unpack(inst.attr).order == ir::Order::seq_cst) full_fence();
@@ -136,7 +137,7 @@ void Compiler::op_store(const Inst& inst) {
 
 // A load (`value` is null) or a store.
 void Compiler::access(const Inst& inst, Type type, const Stored* value) {
-  if (!has_access_size(type)) return refuse(inst);
+  if (!is_one_access(type)) return fallback(inst);
   const MemAttr attr = MemAttr::unpack(inst.attr);
   const s64 disp = s64(inst.imm);
   const bool always_slow =
@@ -150,7 +151,8 @@ void Compiler::access(const Inst& inst, Type type, const Stored* value) {
   const bool natural = attr.align == ir::Align::natural && type.bytes() > 1;
   const bool leads = group != kNone;
   const s32 low = leads ? facts.group_low : s32(disp), high = leads ? facts.group_high : s32(disp + type.bytes());
-  int entry, tag;
+  const int entry = regs_.temp(), tag = regs_.temp();
+  const int result = value ? kNone : define_loaded(type, leads ? kNone : entry, tag);
   const emit::Jump miss = probe_tlb(base, low, high, leads ? facts.group_writes : value != nullptr, natural, entry, tag);
   Cold& cold = add_miss(inst, type, value ? SlowPath::store : SlowPath::load);
   cold.from = miss;
@@ -163,7 +165,7 @@ void Compiler::access(const Inst& inst, Type type, const Stored* value) {
     a_.add(Xbyak::Reg64(entry), Xbyak::Reg64(base));
     where = Xbyak::Reg64(entry) + size_t(disp);
   }
-  transfer(where, type, value, cold_index, leads ? kNone : entry, tag);
+  transfer(where, type, value, cold_index, result);
   if (leads) keep_group(group, entry);
 }
 
@@ -171,28 +173,33 @@ void Compiler::group_access(const Inst& inst, Type type, const Stored* value, in
   const int reg = regs_.lock_cached(unsigned(group));
   const bool last = facts_[index_].group_next == kNever;
   const Place base = regs_.peek(inst.args[0]);
+  if (last) {
+    regs_.cached_to_temp(unsigned(group));
+    groups_[group].next = kNever;
+  }
+  const int result = value ? kNone : define_loaded(type, last ? reg : kNone, kNone);
   a_.test(Xbyak::Reg64(reg), Xbyak::Reg64(reg));
   Cold& cold = add_miss(inst, type, value ? SlowPath::store : SlowPath::load);
   cold.from = a_.jcc_near(Cond::e);
   cold.base = base;
   cold.reprobe = true;
   const size_t cold_index = cold_.size() - 1;
-  if (last) {
-    regs_.cached_to_temp(unsigned(group));
-    groups_[group].next = kNever;
-  }
-  transfer(Xbyak::Reg64(reg) + size_t(inst.imm), type, value, cold_index, last ? reg : kNone, kNone);
+  transfer(Xbyak::Reg64(reg) + size_t(inst.imm), type, value, cold_index, result);
   if (!last) keep_group(group, reg);
 }
 
-// The access itself, after the checks. `spare` and `spare2` are temporaries that may become the result.
-void Compiler::transfer(const Xbyak::RegExp& where, Type type, const Stored* value, size_t cold_index, int spare,
-                        int spare2) {
+// The register that a load will fill; `spare` and `spare2` are temporaries that may become it. Asked for before the
+// branch to the slow path: what it evicts or rescues must have been saved on both ways.
+int Compiler::define_loaded(Type type, int spare, int spare2) {
+  return in_sse(type) ? regs_.def_xmm(self()) : regs_.def_gpr(self(), spare, spare2);
+}
+
+// The access itself, after the checks.
+void Compiler::transfer(const Xbyak::RegExp& where, Type type, const Stored* value, size_t cold_index, int d) {
   if (value) {
     store_to(where, type, *value);
     cold_[cold_index].stored = *value;
   } else {
-    const int d = in_sse(type) ? regs_.def_xmm(self()) : regs_.def_gpr(self(), spare, spare2);
     load_from(where, type, facts_[self()].ext, d);
     cold_[cold_index].result = d;
     cold_[cold_index].ext = facts_[self()].ext;
@@ -262,7 +269,7 @@ void Compiler::slow_access(const Inst& inst, Type type, const Stored* value) {
 void Compiler::op_slow_memory(const Inst& inst) {
   const bool is_store = inst.op == Op::store_conditional;
   const Type type = is_store ? type_of(inst.args[1]) : inst.type;
-  if (!has_access_size(type) || type.bytes() > 8) return refuse(inst);
+  if (!is_one_access(type) || type.bytes() > 8) return fallback(inst);
   Stored value;
   if (is_store) value = stored(inst.args[1]);
   pass_address(regs_.peek(inst.args[0]), s64(inst.imm));

@@ -36,7 +36,7 @@ void Compiler::op_begin_insn(const Inst& inst) {
 // Stores an operand, zero-extended, into a word of the frame.
 void Compiler::pass_argument(u32 offset, ValueId value) {
   const ir::Type type = type_of(value);
-  if (regs_.fits_imm32(value, 64)) return a_.mov(frame(offset), u32(regs_.constant(value)));
+  if (regs_.fits_imm32(value, 64)) return a_.mov(frame(offset), regs_.constant(value));
   if (regs_.in_xmm(value) && !regs_.in_gpr(value)) {
     const Xbyak::Xmm x(regs_.xmm(value));
     if (type.bytes() == 8) return a_.movsd(frame(offset), x);
@@ -51,10 +51,9 @@ void Compiler::op_helper(const Inst& inst) {
   for (u32 i = 0; i < ir::arity(inst); ++i) pass_argument(Frame::kArg0 + 8 * i, inst.args[i]);
   using enum HelperEffects;
   HelperEffects effects = helper.effects;
-  const bool may_leave = has(effects, HelperEffects::may_leave);
-  const bool counted_leave = may_leave && options_->count_insns;
-  if (counted_leave) effects = HelperEffects(u8(effects) & ~u8(HelperEffects::may_leave)) | reads_state | writes_state;
-  if (has(effects, writes_state) || may_leave) regs_.before_state_changes();
+  const bool counted_leave = has(effects, may_leave) && options_->count_insns;
+  if (has(effects, writes_state | may_leave)) regs_.before_state_changes();
+  if (counted_leave) effects = HelperEffects(u8(effects) & ~u8(may_leave)) | reads_state | writes_state;
   regs_.before_call();
   a_.mov(rax, reinterpret_cast<u64>(helper.function));
   a_.call(slab_.to_write(host_.helper(effects)));

@@ -11,8 +11,6 @@ using ir::Type;
 using ir::ValueId;
 using namespace Xbyak::util;
 
-static_assert(Frame::kSpillBytes / 8 <= 64, "one bit a word");
-
 Registers::Registers(emit::Assembler& assembler, const Analysis& facts, const emit::HostRuntime& host)
     : a_(assembler), facts_(facts), host_(host), layout_(host.layout()), slot_values_(layout_.slots.size(), kFree) {}
 
@@ -27,9 +25,9 @@ void Registers::start(const ir::Block& block) {
   gpr_free_ = kScratchMask;
   xmm_free_ = 0xffff;
   gpr_locked_ = xmm_locked_ = 0;
-  stack_used_ = 0;
+  stack_used_.reset();
   for (Cached& c : cached_) c = {};
-  failed_ = false;
+  failure_ = nullptr;
 }
 
 // ---- life of values ----
@@ -77,7 +75,7 @@ void Registers::kill(u32 root) {
   Value& v = values_[root];
   if (v.gpr != kNone) gpr_owner_[v.gpr] = kFree, gpr_free_ |= 1u << v.gpr;
   if (v.xmm != kNone) xmm_owner_[v.xmm] = kFree, xmm_free_ |= 1u << v.xmm;
-  if (v.spill_words) stack_used_ &= ~(((u64{1} << v.spill_words) - 1) << v.spill);
+  for (unsigned i = 0; i < v.spill_words; ++i) stack_used_.reset(v.spill + i);
   v.gpr = v.xmm = v.pin = kNone;
   v.spill_words = 0;
   v.slot = kNoSlot;
@@ -104,7 +102,7 @@ int Registers::pick(u32 mask, const u32* owner, u32 locked) {
     const u32 next = next_of_owner(owner[r]);
     if (best == kNone || next > best_next) best = r, best_next = next;
   }
-  if (best == kNone) failed_ = true;
+  if (best == kNone) failure_ = "out of registers";
   return best;
 }
 
@@ -161,16 +159,16 @@ void Registers::evict_xmm(int r) {
 }
 
 bool Registers::take_stack(Value& v, unsigned words) {
-  constexpr unsigned kWords = Frame::kSpillBytes / 8;
-  for (unsigned first = 0; first + words <= kWords; first += words) {
-    const u64 mask = ((u64{1} << words) - 1) << first;
-    if (stack_used_ & mask) continue;
-    stack_used_ |= mask;
+  for (unsigned first = 0; first + words <= stack_used_.size(); first += words) {
+    bool used = false;
+    for (unsigned i = 0; i < words; ++i) used |= stack_used_[first + i];
+    if (used) continue;
+    for (unsigned i = 0; i < words; ++i) stack_used_.set(first + i);
     v.spill = u16(first);
     v.spill_words = u8(words);
     return true;
   }
-  failed_ = true;
+  failure_ = "out of stack";
   return false;
 }
 
@@ -253,7 +251,7 @@ void Registers::load_gpr(int r, u32 root) {
     else if (bytes == 2) a_.movzx(to.cvt32(), word[where]);
     else a_.movzx(to.cvt32(), byte[where]);
   } else {
-    failed_ = true;  // used before it was defined
+    failure_ = "a value without a place";  // used before it was defined
   }
 }
 
@@ -276,9 +274,9 @@ void Registers::load_xmm(int r, u32 root) {
     if (bytes == 16) a_.movups(to, xword[where]);
     else if (bytes == 8) a_.movsd(to, qword[where]);
     else if (bytes == 4) a_.movss(to, dword[where]);
-    else failed_ = true;
+    else failure_ = "a value of odd size";
   } else {
-    failed_ = true;
+    failure_ = "a value without a place";
   }
 }
 
@@ -385,6 +383,30 @@ void Registers::define_in(ValueId value, int number) {
   own_gpr(number, value);
 }
 
+Xbyak::RegExp Registers::def_memory(ValueId value) {
+  Value& v = values_[value];
+  v.next = facts_[value].first_use;
+  take_stack(v, (bytes_of_root(value) + 7) / 8);
+  return spill_address(v);
+}
+
+Xbyak::RegExp Registers::memory_of(ValueId value) {
+  const Value& v = of(value);
+  if (v.spill_words) return spill_address(v);
+  if (v.slot != kNoSlot) return slot_address(v.slot);
+  failure_ = "a value without a place";
+  return rsp;
+}
+
+void Registers::copy(const Xbyak::RegExp& to, const Xbyak::RegExp& from, unsigned bytes) {
+  if (bytes % 16) failure_ = "a value of odd size";
+  const Xbyak::Xmm t(temp_xmm());
+  for (unsigned at = 0; at < bytes; at += 16) {
+    a_.movups(t, xword[from + at]);
+    a_.movups(xword[to + at], t);
+  }
+}
+
 int Registers::temp() {
   const int r = alloc_gpr();
   gpr_owner_[r] = kTemp;
@@ -405,7 +427,7 @@ void Registers::free_temp(int number) {
 void Registers::claim(int number) {
   const u32 owner = gpr_owner_[number];
   if (owner == kTemp) {
-    failed_ = true;
+    failure_ = "a register taken twice";
     return;
   }
   if (!(gpr_free_ >> number & 1)) {
@@ -453,7 +475,11 @@ void Registers::rescue(u32 root) {
   if (v.next == kNever || v.gpr != kNone || v.xmm != kNone || v.spill_words ||
       facts_[root].shape == Shape::constant)
     return;
-  if (block_->insts[root].type.is_float() || bytes_of_root(root) > 8) {
+  const Type type = block_->insts[root].type;
+  if (in_memory_class(type)) {
+    const Xbyak::RegExp from = slot_address(v.slot);
+    if (take_stack(v, (type.bytes() + 7) / 8)) copy(spill_address(v), from, type.bytes());
+  } else if (in_xmm_class(type)) {
     const int r = alloc_xmm();
     load_xmm(r, root);
     own_xmm(r, root);
@@ -535,8 +561,12 @@ void Registers::write(SlotId slot, ValueId value) {
   before_slot_changes(slot, ir::kNoValue);
   const unsigned bits = desc.type.bytes() * 8;
   const Xbyak::RegExp where = slot_address(slot);
+  if (in_memory_class(desc.type)) {
+    copy(where, memory_of(value), desc.type.bytes());
+    return wrote(slot, value);
+  }
   if (bits <= 64 && fits_imm32(value, bits)) {
-    a_.mov(Xbyak::AddressFrame(bits)[where], u32(constant(value)));
+    a_.mov(Xbyak::AddressFrame(bits)[where], u64(sign_extend(constant(value), bits)));
     return;
   }
   const bool through_xmm =
@@ -549,7 +579,7 @@ void Registers::write(SlotId slot, ValueId value) {
     if (bits == 128) a_.movups(xword[where], from);
     else if (bits == 64) a_.movsd(qword[where], from);
     else if (bits == 32) a_.movss(dword[where], from);
-    else failed_ = true;
+    else failure_ = "a slot of odd size";
   }
   wrote(slot, value);
 }

@@ -5,6 +5,8 @@
 // one that has been read from a pinned register is an alias of it until the register is about to change.
 #pragma once
 
+#include <bitset>
+
 #include "backends/baseline/analysis.h"
 #include "backends/emit/assembler.h"
 #include "backends/emit/thunks.h"
@@ -32,7 +34,7 @@ class Registers {
   Registers(emit::Assembler& assembler, const Analysis& facts, const emit::HostRuntime& host);
 
   void start(const ir::Block& block);
-  bool failed() const { return failed_; }  // ran out of registers or stack: the block cannot be compiled
+  const char* failure() const { return failure_; }  // why the block cannot be compiled, or null
 
   // Around each instruction. Between them, registers that have been asked for stay put.
   void begin(u32 index);
@@ -69,6 +71,14 @@ class Registers {
   }
   // Makes `number` (fixed by the instruction, claimed before) the home of `value`.
   void define_in(ir::ValueId value, int number);
+
+  // A value of more than 16 bytes has no register: makes it a place on the stack.
+  Xbyak::RegExp def_memory(ir::ValueId value);
+  // Where such a value is.
+  Xbyak::RegExp memory_of(ir::ValueId value);
+  static bool in_memory_class(ir::Type type) { return type.bytes() > 16; }
+  static bool in_xmm_class(ir::Type type) { return type == ir::f32 || type == ir::f64 || type.bytes() == 16; }
+  void copy(const Xbyak::RegExp& to, const Xbyak::RegExp& from, unsigned bytes);  // by an SSE temporary
 
   // -- temporaries, until end() --
   int temp();
@@ -159,11 +169,11 @@ class Registers {
   u32 pin_values_[16];                   // heads of lists, by hardware number
   std::vector<u32> slot_values_;         // heads of lists, by slot
   std::vector<u16> slots_touched_;
-  u64 stack_used_ = 0;  // words
+  std::bitset<emit::Frame::kSpillBytes / 8> stack_used_;  // words
   Cached cached_[kCached];
   u32 current_[12];
   unsigned current_count_ = 0;
-  bool failed_ = false;
+  const char* failure_ = nullptr;
 };
 
 }  // namespace mimus::baseline

@@ -40,8 +40,10 @@ struct Frame {
   static constexpr u32 kMxcsr = 80;      // two dwords for MXCSR changes
   static constexpr u32 kSavedXmm = 88;   // xmm0-15, while a thunk runs that preserves them; 16-byte aligned
   static constexpr u32 kSpill = kSavedXmm + 16 * 16;  // the register allocator's; 16-byte aligned
-  static constexpr u32 kSpillBytes = 512;
+  static constexpr u32 kSpillBytes = 2048;
+  static constexpr u32 kWide = kSpill + kSpillBytes;  // operands and result of an op done by a C function; aligned
+  static constexpr u32 kWideBytes = 1152;
 };
-inline constexpr unsigned kFrameBytes = Frame::kSpill + Frame::kSpillBytes - 8;
+inline constexpr unsigned kFrameBytes = Frame::kWide + Frame::kWideBytes - 8;
 
 }  // namespace mimus::emit

@@ -44,10 +44,9 @@ ConstantTable make_constants() {
     t.mxcsr_to_flags[m] = u8((m >> 5 & 1) | (m >> 4 & 1) << 1 | (m >> 3 & 1) << 2 | (m >> 2 & 1) << 3 | (m & 1) << 4);
   for (unsigned f = 0; f < 32; ++f)
     t.flags_to_mxcsr[f] = u8((f & 1) << 5 | (f >> 1 & 1) << 4 | (f >> 2 & 1) << 3 | (f >> 3 & 1) << 2 | (f >> 4 & 1));
-  for (unsigned n = 0; n < 16; ++n) {
-    const unsigned reversed = (n & 1) << 3 | (n & 2) << 1 | (n & 4) >> 1 | (n & 8) >> 3;
-    t.bit_reverse_nibbles[0][n] = u8(reversed << 4);
-    t.bit_reverse_nibbles[1][n] = u8(reversed);
+  for (u64 sign : {0, 1}) {
+    t.f64_nan[sign] = sign << 63 | 0x7ff8'0000'0000'0000;
+    t.f32_nan[sign] = u32(sign << 31 | 0x7fc0'0000);
   }
   return t;
 }

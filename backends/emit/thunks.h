@@ -22,9 +22,10 @@ inline constexpr unsigned kSlowPaths = 7;
 struct alignas(64) ConstantTable {
   u64 f64_sign[2], f64_abs[2];
   u32 f32_sign[4], f32_abs[4];
+  u64 f64_nan[2];  // by ir::NanRule
+  u32 f32_nan[2];
   u8 mxcsr_to_flags[64];  // MXCSR bits 5-0 (PE UE OE ZE DE IE) -> NX UF OF DZ NV = 1 2 4 8 16
   u8 flags_to_mxcsr[32];
-  u8 bit_reverse_nibbles[2][16];  // for pshufb: low nibbles reversed into the high half, high nibbles into the low half
 };
 
 class HostRuntime {

@@ -23,8 +23,18 @@ Lowering::Lowering(Program& program, const ir::Block& block, const RuntimeLayout
 void Lowering::run() {
   program_.insns.push_back({block_.key.pc, 0, 0});  // for ops before the first boundary
   for (current_ = 0; current_ < block_.insts.size(); ++current_) lower_inst();
-  program_.frame_bytes = std::max(program_.frame_bytes, next_place_ + 16);
+  finish();
 }
+
+bool Lowering::run_last() {
+  current_ = u32(block_.insts.size() - 1);
+  record_ = {};
+  record_.run = kLower[unsigned(block_.insts.back().op)](*this);
+  if (record_.run) emit_record();
+  return record_.run != nullptr;
+}
+
+void Lowering::finish() { program_.frame_bytes = std::max(program_.frame_bytes, next_place_ + 16); }
 
 void Lowering::lower_inst() {
   const ir::Inst& inst = block_.insts[current_];

@@ -12,7 +12,9 @@ class Lowering {
  public:
   Lowering(Program& program, const ir::Block& block, const RuntimeLayout& layout);
 
-  void run();  // appends the block's records to the program
+  void run();       // appends the block's records to the program
+  bool run_last();  // only the last instruction's; false if it cannot be lowered (SingleOp)
+  void finish();    // after run_last: settles the size of the frame
 
   // -- for lower_* --
   const ir::Inst& inst() const { return block_.insts[current_]; }
