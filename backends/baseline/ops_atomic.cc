@@ -130,12 +130,14 @@ void Compiler::op_cas(const Inst& inst) {
   const int base = regs_.gpr(inst.args[0]), expected = regs_.gpr(inst.args[1]), desired = regs_.gpr(inst.args[2]);
   const unsigned bits = type.bits();
   a_.mov(gpr_of(0, bits), gpr_of(expected, bits));
+  if (expected != base && expected != desired) regs_.unlock(inst.args[1]);
   size_t cold_index;
   const int address = atomic_address(inst, type, base, SlowPath::cas, cold_index);
   a_.lock();
   a_.cmpxchg(Xbyak::AddressFrame(bits)[Xbyak::Reg64(address) + size_t(s64(inst.imm))], gpr_of(desired, bits));
   cold_[cold_index].stored.gpr = desired;
   cold_[cold_index].back = a_.offset();
+  regs_.free_temp(address);
   regs_.define_in(self(), 0);
 }
 

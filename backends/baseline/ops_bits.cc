@@ -81,9 +81,11 @@ void Compiler::op_div(const Inst& inst) {
   const Ext ext = is_signed ? Ext::sign : Ext::zero;
   regs_.claim(0);
   regs_.claim(2);
-  const int ra = extended(inst.args[0], ext, bits);
+  const unsigned width = inst.type.bits();
+  const int ra = regs_.gpr(inst.args[0]);
   const int rb = extended(inst.args[1], ext, bits);
-  a_.mov(gpr_of(0, bits), gpr_of(ra, bits));
+  if (width < 32) extend(0, gpr_of(ra, width), width, ext, bits);
+  else a_.mov(gpr_of(0, bits), gpr_of(ra, bits));
   a_.test(gpr_of(rb, bits), gpr_of(rb, bits));
   Cold& zero = add_cold(&Compiler::cold_div);
   zero.from = a_.jcc_near(Cond::e);

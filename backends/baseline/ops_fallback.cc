@@ -77,6 +77,7 @@ void Compiler::op_pending_flags(const Inst& inst) {
     const ValueId value = inst.args[i];
     if (regs_.is_constant(value) && regs_.constant(value) <= 0x7fffffff) values[i].imm = s64(regs_.constant(value));
     else values[i].gpr = extended(value, Ext::zero, 64);
+    if (values[i].gpr != kNone && values[i].gpr != regs_.gpr(value)) regs_.unlock(value);
   }
   for (unsigned i = 0; i < 4; ++i) regs_.before_slot_changes(SlotId(first + i), ir::kNoValue);
   const auto where = [&](unsigned i) -> Xbyak::RegExp { return regs_.slot_address(SlotId(first + i)); };

@@ -33,17 +33,26 @@ void Compiler::op_begin_insn(const Inst& inst) {
   note_pc(pc_);
 }
 
-// Stores an operand, zero-extended, into a word of the frame.
+// Stores an operand, zero-extended, into a word of the frame. Its register is free for others then.
 void Compiler::pass_argument(u32 offset, ValueId value) {
   const ir::Type type = type_of(value);
-  if (regs_.fits_imm32(value, 64)) return a_.mov(frame(offset), regs_.constant(value));
+  if (regs_.is_constant(value)) {
+    const u64 imm = regs_.constant(value);
+    if (regs_.fits_imm32(value, 64)) return a_.mov(frame(offset), imm);
+    a_.mov(frame(offset, 32), u64(s64(s32(imm))));
+    return a_.mov(frame(offset + 4, 32), u64(s64(s32(imm >> 32))));
+  }
   if (regs_.in_xmm(value) && !regs_.in_gpr(value)) {
     const Xbyak::Xmm x(regs_.xmm(value));
     if (type.bytes() == 8) return a_.movsd(frame(offset), x);
     a_.mov(frame(offset + 4, 32), 0);
     return a_.movss(frame(offset, 32), x);
   }
-  a_.mov(frame(offset), Xbyak::Reg64(extended(value, Ext::zero, 64)));
+  const int own = regs_.gpr(value);
+  const int r = extended(value, Ext::zero, 64);
+  a_.mov(frame(offset), Xbyak::Reg64(r));
+  if (r != own) regs_.free_temp(r);
+  regs_.unlock(value);
 }
 
 void Compiler::op_helper(const Inst& inst) {

@@ -199,8 +199,8 @@ void Registers::own_xmm(int r, u32 root) {
 // ---- operands ----
 
 u64 Registers::constant(ValueId value) const {
-  const unsigned bits = block_->insts[value].type.bits();
-  return mimus::bits(block_->insts[facts_[value].root].imm, 0, std::min(bits, 64u));
+  const ir::Inst& root = block_->insts[facts_[value].root];
+  return mimus::bits(root.imm, 0, std::min(block_->insts[value].type.bits(), root.type.bits()));
 }
 
 bool Registers::fits_imm32(ValueId value, unsigned bits) const {
@@ -424,6 +424,11 @@ void Registers::free_temp(int number) {
   gpr_locked_ &= ~(1u << number);
 }
 
+void Registers::unlock(ValueId value) {
+  const Value& v = of(value);
+  if (v.gpr != kNone) gpr_locked_ &= ~(1u << v.gpr);
+}
+
 void Registers::claim(int number) {
   const u32 owner = gpr_owner_[number];
   if (owner == kTemp) {
@@ -431,6 +436,7 @@ void Registers::claim(int number) {
     return;
   }
   if (!(gpr_free_ >> number & 1)) {
+    const bool locked = gpr_locked_ >> number & 1;
     gpr_locked_ &= ~(1u << number);
     const bool moves = owner != kFree && !(owner & kCachedOwner);
     // Needed by this instruction, or later: into another register if one is free.
@@ -439,7 +445,7 @@ void Registers::claim(int number) {
       const int to = std::countr_zero(others);
       a_.mov(Xbyak::Reg64(to), Xbyak::Reg64(number));
       gpr_free_ &= ~(1u << to);
-      gpr_locked_ |= 1u << to;
+      if (locked) gpr_locked_ |= 1u << to;
       own_gpr(to, owner);
       gpr_owner_[number] = kFree;
     } else {
@@ -469,7 +475,7 @@ void Registers::read(ValueId value, SlotId slot) {
   slot_values_[slot] = value;
 }
 
-// Gives a value that is about to lose its last place a register.
+// Gives a value that is about to lose its last place another one: a register if one is free, else the stack.
 void Registers::rescue(u32 root) {
   Value& v = values_[root];
   if (v.next == kNever || v.gpr != kNone || v.xmm != kNone || v.spill_words ||
@@ -483,6 +489,16 @@ void Registers::rescue(u32 root) {
     const int r = alloc_xmm();
     load_xmm(r, root);
     own_xmm(r, root);
+  } else if (gpr_free_) {
+    const int r = alloc_gpr();
+    load_gpr(r, root);
+    own_gpr(r, root);
+  } else if (v.pin != kNone) {
+    if (take_stack(v, 1)) a_.mov(qword[spill_address(v)], Xbyak::Reg64(v.pin));
+  } else if (type.bytes() == 8) {
+    if (!take_stack(v, 1)) return;
+    a_.push(qword[slot_address(v.slot)]);
+    a_.pop(qword[spill_address(v)]);
   } else {
     const int r = alloc_gpr();
     load_gpr(r, root);

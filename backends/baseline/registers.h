@@ -84,6 +84,8 @@ class Registers {
   int temp();
   int temp_xmm();
   void free_temp(int number);  // before end()
+  // The instruction has no use for the operand's register any more.
+  void unlock(ir::ValueId value);
   // Empties a scratch register and keeps it for this instruction: what was there moves, even a locked operand, whose
   // new number the caller gets by asking again.
   void claim(int number);

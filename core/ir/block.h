@@ -37,7 +37,7 @@ struct Exit {
     yield,  // to `target` through the run loop (state that the run loop looks at has changed)
   };
   Kind kind = Kind::jump;
-  ValueId value = kNoValue;  // i64
+  ValueId value = kNoValue;  // i64; never ~0, which marks empty entries of the jump cache and the return stack
   GuestPc target = 0;
   GuestPc return_pc = 0;
   u32 cause = 0;

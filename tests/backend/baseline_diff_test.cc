@@ -1,74 +1,21 @@
-// The baseline engine against the interpreter on random blocks: identical state, memory and events.
+// The baseline engine against the interpreter on random blocks and regions: identical state, memory and events.
 #include <gtest/gtest.h>
 
-#include "backends/baseline/engine.h"
 #include "backends/interp/interp.h"
-#include "tests/ir/machine.h"
-#include "tests/ir/random_ir.h"
+#include "tests/backend/owned_engine.h"
+#include "tests/ir/engine_diff.h"
 
 namespace mimus {
 namespace {
 
-using test::Machine;
+using test::DiffOptions;
 using test::RandomOptions;
 
-struct Host {
-  explicit Host(const emit::HostFeatures& features = emit::HostFeatures::probe()) {
-    slab = std::move(*emit::CodeSlab::create(64 << 20));
-    runtime = std::move(*emit::HostRuntime::create(*slab, test::layout(), features));
-    engine = make_baseline_engine(test::runtime_layout(), *slab, *runtime);
-  }
-  std::unique_ptr<emit::CodeSlab> slab;
-  std::unique_ptr<emit::HostRuntime> runtime;
-  std::unique_ptr<Engine> engine;
-};
-
-struct Tally {
-  unsigned compiled = 0;
-  std::map<std::string, unsigned> refused;
-};
-
-// Entries of the jump cache and return stack that no exit of a random block goes to: a guest PC of ~0 is one.
-void plant_impossible_targets(Machine& machine) {
-  machine.state().jump_cache[0].pc = 2;
-  for (ReturnEntry& entry : machine.state().return_stack) entry.pc = 0x0123'4567'89ab'cdef;
-}
-
-void compare(Host& host, Engine& judge, const ir::Region& region, u64 seed, const PrepareOptions& options, Tally& tally) {
-  auto code = host.engine->prepare(region, options);
-  if (!code) {
-    if (tally.refused[code.error().message]++ == 0 && code.error().message.find('.') == std::string::npos)
-      std::printf("%s\n%s", code.error().message.c_str(), ir::print(*region.blocks[0], test::text_context()).c_str());
-    return;
-  }
-  ++tally.compiled;
-  auto expected = judge.prepare(region, options);
-  ASSERT_TRUE(expected) << expected.error().message;
-  Machine ours, theirs;
-  for (u64 start = 0; start < 3; ++start) {
-    ours.fill(seed * 3 + start);
-    theirs.fill(seed * 3 + start);
-    plant_impossible_targets(ours);
-    ours.run(**code);
-    theirs.run(**expected);
-    const std::string difference = ours.difference(theirs);
-    if (difference.empty()) continue;
-    std::string text;
-    for (const ir::Block* block : region.blocks) text += ir::print(*block, test::text_context());
-    FAIL() << "seed " << seed << " start " << start << "\n" << difference << "\n" << text << "\n" << (*code)->dump();
-  }
-}
-
-void run_blocks(Host& host, u64 first, u64 count, const RandomOptions& random, const PrepareOptions& options = {}) {
-  auto judge = make_interp_engine(test::runtime_layout());
-  Tally tally;
-  for (u64 seed = first; seed < first + count && !::testing::Test::HasFailure(); ++seed) {
-    const ir::Block block = test::random_block(seed, random);
-    compare(host, *judge, {{&block}}, seed, options, tally);
-  }
-  std::string refused;
-  for (const auto& [why, times] : tally.refused) refused += "\n  " + std::to_string(times) + " " + why;
-  std::printf("compiled %u, refused %zu kinds%s\n", tally.compiled, tally.refused.size(), refused.c_str());
+void expect_like_interp(const DiffOptions& options,
+                        const emit::HostFeatures& features = emit::HostFeatures::probe()) {
+  expect_same({"interp", make_interp_engine},
+              {"baseline", [&](const RuntimeLayout& layout) { return std::make_unique<test::OwnedBaseline>(layout, features); }},
+              options);
 }
 
 RandomOptions integers() {
@@ -78,37 +25,33 @@ RandomOptions integers() {
 }
 
 TEST(BaselineDiff, Integers) {
-  Host host;
   RandomOptions o = integers();
   o.memory = o.atomics = o.helpers = o.exits = o.faults = false;
-  run_blocks(host, 0, 500, o);
+  expect_like_interp({.random = o, .first_seed = 1, .seeds = 500});
 }
 
-TEST(BaselineDiff, IntegersMemoryExits) {
-  Host host;
-  run_blocks(host, 10000, 800, integers());
+TEST(BaselineDiff, IntegersMemoryExits) { expect_like_interp({.random = integers(), .first_seed = 10000, .seeds = 600}); }
+
+TEST(BaselineDiff, OptimisedIntegers) {
+  RandomOptions o = integers();
+  o.insns = 24;
+  expect_like_interp({.random = o, .first_seed = 15000, .seeds = 400, .optimise = true});
 }
 
 TEST(BaselineDiff, Floats) {
-  Host host;
   RandomOptions o;
   o.vectors = o.wide = o.odd_floats = o.memory = o.atomics = o.helpers = o.exits = false;
-  run_blocks(host, 20000, 800, o);
+  expect_like_interp({.random = o, .first_seed = 20000, .seeds = 600});
 }
 
-TEST(BaselineDiff, Everything) {
-  Host host;
-  run_blocks(host, 30000, 800, {});
-}
+TEST(BaselineDiff, Everything) { expect_like_interp({.first_seed = 31000, .seeds = 600, .optimise = true}); }
 
 TEST(BaselineDiff, WithoutHostExtensions) {
-  Host host(emit::HostFeatures::none());
-  run_blocks(host, 40000, 500, {});
+  expect_like_interp({.first_seed = 40000, .seeds = 400}, emit::HostFeatures::none());
 }
 
-TEST(BaselineDiff, CountingInstructions) {
-  Host host;
-  run_blocks(host, 50000, 300, {}, {.count_insns = true});
+TEST(BaselineDiff, Regions) {
+  expect_like_interp({.random = integers(), .blocks_per_region = 4, .first_seed = 60000, .seeds = 300});
 }
 
 }  // namespace
