@@ -67,6 +67,18 @@ u64 CodeCache::generation(GuestPa page) {
 
 u32 CodeCache::next_id() { return next_id_.fetch_add(1); }
 
+// block.code becomes what new entries use, and can be found by id and by host address.
+void CodeCache::register_code(u32 id, TranslatedBlock& block) {
+  Code* code = block.code.get();
+  block.current = code;
+  if (by_id_.size() <= id) by_id_.resize(std::max<size_t>(id + 1, by_id_.size() * 2));
+  by_id_[id] = {&block, code};
+  const auto host = code->host_bytes();
+  if (host.empty()) return;
+  const std::pair<u64, Code*> range{u64(host.data()), code};
+  host_ranges_.insert(std::ranges::upper_bound(host_ranges_, range), range);  // nearly always at the end
+}
+
 TranslatedBlock* CodeCache::publish(std::unique_ptr<TranslatedBlock> made, u64 generation, u64 second_generation) {
   std::unique_lock lock(mutex_);
   const GuestPa page = align_down(made->key.physical, kPageSize);
@@ -78,14 +90,9 @@ TranslatedBlock* CodeCache::publish(std::unique_ptr<TranslatedBlock> made, u64 g
 
   TranslatedBlock* t = made.get();
   all_.push_back(std::move(made));
-  by_id_[t->id] = {t, t->code.get()};
-  t->current = t->code.get();
+  register_code(t->id, *t);
   pages_[page].translations.push_back(t);
   if (t->straddles) pages_[t->second_page].translations.push_back(t);
-  if (const auto host = t->code->host_bytes(); !host.empty()) {
-    host_ranges_.push_back({u64(host.data()), t->code.get()});
-    host_ranges_sorted_ = false;
-  }
   auto& head = table_[bucket(t->key)];
   t->next = head.load(std::memory_order_relaxed);
   head.store(t, std::memory_order_release);
@@ -99,12 +106,7 @@ bool CodeCache::replace(TranslatedBlock& t, std::unique_ptr<Code> code, u32 code
   const CodeWriteToken write(lock);
   t.replaced = std::move(t.code);
   t.code = std::move(code);
-  t.current = t.code.get();
-  by_id_[code_id] = {&t, t.code.get()};
-  if (const auto host = t.code->host_bytes(); !host.empty()) {
-    host_ranges_.push_back({u64(host.data()), t.code.get()});
-    host_ranges_sorted_ = false;
-  }
+  register_code(code_id, t);
   const u64 entry = t.code->host_entry();
   if (entry) {
     for (auto& in : t.incoming) in.code->link(write, in.edge, entry);
@@ -116,10 +118,9 @@ bool CodeCache::replace(TranslatedBlock& t, std::unique_ptr<Code> code, u32 code
 
 void CodeCache::link(u32 from_id, u32 edge, TranslatedBlock& to) {
   std::unique_lock lock(mutex_);
-  auto found = by_id_.find(from_id);
-  if (found == by_id_.end()) return;
-  TranslatedBlock& from = *found->second.block;
-  Code* code = found->second.code;
+  if (from_id >= by_id_.size() || !by_id_[from_id].block) return;
+  TranslatedBlock& from = *by_id_[from_id].block;
+  Code* code = by_id_[from_id].code;
   if (!from.valid || !to.valid || to.straddles || from.key.mode != to.key.mode) return;
   if (align_down(from.key.pc, kPageSize) != align_down(to.key.pc, kPageSize)) return;
   if (align_down(from.key.physical, kPageSize) != align_down(to.key.physical, kPageSize)) return;
@@ -132,10 +133,6 @@ void CodeCache::link(u32 from_id, u32 edge, TranslatedBlock& to) {
 
 GuestPc CodeCache::guest_pc(u64 site) {
   std::unique_lock lock(mutex_);
-  if (!host_ranges_sorted_) {
-    std::ranges::sort(host_ranges_);
-    host_ranges_sorted_ = true;
-  }
   auto at = std::ranges::upper_bound(host_ranges_, site, {}, &std::pair<u64, Code*>::first);
   if (at == host_ranges_.begin()) return 0;
   const Code& code = *std::prev(at)->second;

@@ -101,6 +101,7 @@ class CodeCache final : public CodeWatcher {
     std::vector<u64> epochs;
   };
 
+  void register_code(u32 id, TranslatedBlock& block);
   void unchain(TranslatedBlock& translation);
   void invalidate(const CodeWriteToken& token, TranslatedBlock& translation);
   void drop_page(const CodeWriteToken& token, GuestPa page, Page& entry);
@@ -116,12 +117,11 @@ class CodeCache final : public CodeWatcher {
   std::atomic<bool> has_fresh_{false};
   std::atomic<u32> next_id_{1};
   struct CodeOwner {
-    TranslatedBlock* block;
-    Code* code;
+    TranslatedBlock* block = nullptr;
+    Code* code = nullptr;
   };
-  std::unordered_map<u32, CodeOwner> by_id_;        // ids of code, lower tiers included
-  std::vector<std::pair<u64, Code*>> host_ranges_;  // sorted lazily
-  bool host_ranges_sorted_ = true;
+  std::vector<CodeOwner> by_id_;                    // indexed by the id of code, lower tiers included
+  std::vector<std::pair<u64, Code*>> host_ranges_;  // sorted by address
   std::function<void(GuestPa)> remove_write_paths_;
   std::function<std::vector<u64>()> epochs_;
 };
