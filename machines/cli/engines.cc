@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "backends/baseline/engine.h"
 #include "backends/interp/interp.h"
 #include "backends/llvm/engine.h"
 #include "core/base/module.h"
@@ -10,21 +11,24 @@ namespace mimus::cli {
 
 struct EngineSet::Choice {
   std::string_view name;
+  bool baseline;   // from the first execution on, instead of interp
   bool llvm;       // for what is hot
   u32 warm_after;  // executions
 };
 
 namespace {
 
-constexpr u32 kInterpThreshold = 64;  // interpreting that often costs about as much as compiling
+// Executions of a block before LLVM takes it on: a region costs it milliseconds, so what baseline runs has to run often.
+constexpr u32 kInterpThreshold = 1000, kBaselineThreshold = 4000;
 
 }  // namespace
 
 Expected<std::unique_ptr<EngineSet>> EngineSet::make(const Frontend& frontend, const std::string& choice) {
   static constexpr Choice kChoices[] = {
-      {"auto", false, 0},
-      {"interp", false, 0},
-      {"llvm", true, kInterpThreshold},
+      {"auto", true, true, kBaselineThreshold},
+      {"interp", false, false, 0},
+      {"baseline", true, false, 0},
+      {"llvm", false, true, kInterpThreshold},
   };
   std::unique_ptr<EngineSet> set(new EngineSet(frontend));
   std::string known;
@@ -34,7 +38,8 @@ Expected<std::unique_ptr<EngineSet>> EngineSet::make(const Frontend& frontend, c
   }
   if (!set->choice_) return usage_error(fmt::format("--engine {}: known engines: {}", choice, known));
   set->interp_ = make_interp_engine(set->layout_);
-  if (set->choice_->llvm) MIMUS_CHECK(set->make_code_memory());
+  if (set->choice_->baseline || set->choice_->llvm) MIMUS_CHECK(set->make_code_memory());
+  if (set->choice_->baseline) set->baseline_ = make_baseline_engine(set->layout_, *set->slab_, *set->host_);
   return set;
 }
 
@@ -45,7 +50,7 @@ Expected<void> EngineSet::make_code_memory() {
 }
 
 Expected<Engine*> EngineSet::load_llvm(bool keep_listing) {
-  MIMUS_TRY(auto factory, load_factory<MakeLlvmEngine>(kLlvmModule, kLlvmFactory, "--engine llvm", "llvm-19-dev"));
+  MIMUS_TRY(auto factory, load_factory<MakeLlvmEngine>(kLlvmModule, kLlvmFactory, "the optimising tier", "libllvm19"));
   const LlvmEngineConfig config{layout_, slab_.get(), host_.get(), keep_listing};
   Error error;
   llvm_.reset(factory(&config, &error));
@@ -55,7 +60,7 @@ Expected<Engine*> EngineSet::load_llvm(bool keep_listing) {
 
 void EngineSet::configure(dbt::DbtConfig& config) {
   config.tiers.fallback = interp_.get();
-  config.tiers.cold = interp_.get();
+  config.tiers.cold = baseline_ ? baseline_.get() : interp_.get();
   if (choice_->llvm) {
     config.tiers.load_warm = [this, listing = bool(config.dump.wants)] { return load_llvm(listing); };
     config.tiers.warm_after = choice_->warm_after;
@@ -66,6 +71,7 @@ void EngineSet::configure(dbt::DbtConfig& config) {
 }
 
 Expected<Engine*> EngineSet::to_show() {
+  if (baseline_) return baseline_.get();
   if (choice_->llvm) return load_llvm(true);
   return interp_.get();
 }

@@ -35,7 +35,7 @@ class EngineSet {
   RuntimeLayout layout_;
   std::unique_ptr<emit::CodeSlab> slab_;
   std::unique_ptr<emit::HostRuntime> host_;
-  std::unique_ptr<Engine> interp_;
+  std::unique_ptr<Engine> interp_, baseline_;
   std::unique_ptr<Engine> llvm_;
 };
 
