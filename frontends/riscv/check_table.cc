@@ -1,4 +1,4 @@
-// The rules that instructions.def has to keep, and the reference that is printed from it.
+// The rules that instructions.def has to keep.
 #include <fmt/format.h>
 
 #include "frontends/riscv/immediate.h"
@@ -57,25 +57,6 @@ std::vector<std::string> check_table(std::span<const InsnDesc> rows) {
     }
   }
   return errors;
-}
-
-std::string instruction_reference() {
-  constexpr std::string_view names[] = {
-#define EXT(id, name, optional) name,
-#include "frontends/riscv/extensions.def"
-#undef EXT
-  };
-  std::string text = "# RISC-V instructions\n";
-  for (unsigned e = 0; e < kExtCount; ++e) {
-    bool first = true;
-    for (const InsnDesc& row : instruction_table()) {
-      if (unsigned(row.extension) != e) continue;
-      if (first) text += fmt::format("\n## {}\n\n| instruction | encoding | operands |\n|---|---|---|\n", names[e]);
-      first = false;
-      text += fmt::format("| `{}` | `{}` | {} |\n", row.mnemonic, row.encoding, row.operands);
-    }
-  }
-  return text;
 }
 
 }  // namespace mimus::riscv

@@ -24,6 +24,13 @@ u64 modifiable(const RiscvState& s, const CsrDesc& row, u32 number) {
   return pending ? (value & ~kIrqSei) | (s.mip & kIrqSei) : value;
 }
 
+// A trap return within a mode is an indirect jump like any other.
+GuestPc leave_if_resync(RiscvState& s, GuestPc target) {
+  s.pc = target;
+  if (s.resync) s.leave = u32(Leave::dispatch);
+  return target;
+}
+
 namespace helper {
 
 u64 csr_read(CpuState* cpu, u64 raw, u64 begun, u64, u64) {
@@ -68,16 +75,12 @@ u64 first_fp_use(CpuState* cpu, u64 raw, u64, u64, u64) {
 u64 sret(CpuState* cpu, u64 raw, u64, u64, u64) {
   RiscvState& s = hart(cpu);
   if (s.privilege == kSupervisor && (s.mstatus & kStatusTsr)) return illegal(s, raw);
-  s.pc = return_from_supervisor(s);
-  s.leave = u32(Leave::dispatch);
-  return s.pc;
+  return leave_if_resync(s, return_from_supervisor(s));
 }
 
 u64 mret(CpuState* cpu, u64, u64, u64, u64) {
   RiscvState& s = hart(cpu);
-  s.pc = return_from_machine(s);
-  s.leave = u32(Leave::dispatch);
-  return s.pc;
+  return leave_if_resync(s, return_from_machine(s));
 }
 
 u64 wfi(CpuState* cpu, u64 raw, u64, u64, u64) {

@@ -82,7 +82,7 @@ std::vector<std::string> check_table(std::span<const InsnDesc> rows);
 // Builds a row the way the table does, for tests of check_table.
 InsnDesc make_row(std::string_view mnemonic, std::string_view encoding, Format format, Ext extension);
 
-// Markdown: every row with its encoding, by extension.
-std::string instruction_reference();
+// docs/reference/riscv.md: every instruction by extension, every CSR.
+std::string isa_reference();
 
 }  // namespace mimus::riscv

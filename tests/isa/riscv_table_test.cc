@@ -21,6 +21,12 @@ std::string joined(const std::vector<std::string>& lines) {
 
 TEST(Table, IsSound) { EXPECT_EQ(joined(check_table(instruction_table())), ""); }
 
+TEST(Table, TheReferenceIsUpToDate) {
+  std::ifstream file(MIMUS_SOURCE_DIR "/docs/reference/riscv.md");
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_EQ(text, isa_reference()) << "run riscv_reference > docs/reference/riscv.md";
+}
+
 TEST(Table, ReportsClashes) {
   InsnDesc rows[] = {make_row("a", "0000000 ttttt sssss 000 ddddd 0110011", Format::R, Ext::I),
                      make_row("b", "0000000 ttttt 00000 ... ddddd 0110011", Format::R, Ext::I)};
