@@ -11,9 +11,10 @@ namespace mimus::cli {
 
 struct EngineSet::Choice {
   std::string_view name;
-  bool baseline;   // from the first execution on, instead of interp
+  bool baseline;   // from the first execution on
   bool llvm;       // for what is hot
-  u32 warm_after;  // executions
+  bool need_llvm;  // its absence is an error
+  u32 warm_after;  // executions that make code hot
 };
 
 namespace {
@@ -21,14 +22,18 @@ namespace {
 // Executions of a block before LLVM takes it on: a region costs it milliseconds, so what baseline runs has to run often.
 constexpr u32 kInterpThreshold = 1000, kBaselineThreshold = 4000;
 
+Expected<MakeLlvmEngine> llvm_factory() {
+  return load_factory<MakeLlvmEngine>(kLlvmModule, kLlvmFactory, "the llvm engine", "libllvm19");
+}
+
 }  // namespace
 
 Expected<std::unique_ptr<EngineSet>> EngineSet::make(const Frontend& frontend, const std::string& choice) {
   static constexpr Choice kChoices[] = {
-      {"auto", true, true, kBaselineThreshold},
-      {"interp", false, false, 0},
-      {"baseline", true, false, 0},
-      {"llvm", false, true, kInterpThreshold},
+      {"auto", true, true, false, kBaselineThreshold},
+      {"interp", false, false, false, 0},
+      {"baseline", true, false, false, 0},
+      {"llvm", false, true, true, kInterpThreshold},
   };
   std::unique_ptr<EngineSet> set(new EngineSet(frontend));
   std::string known;
@@ -38,8 +43,10 @@ Expected<std::unique_ptr<EngineSet>> EngineSet::make(const Frontend& frontend, c
   }
   if (!set->choice_) return usage_error(fmt::format("--engine {}: known engines: {}", choice, known));
   set->interp_ = make_interp_engine(set->layout_);
-  if (set->choice_->baseline || set->choice_->llvm) MIMUS_CHECK(set->make_code_memory());
+  if (!set->choice_->baseline && !set->choice_->llvm) return set;
+  MIMUS_CHECK(set->make_code_memory());
   if (set->choice_->baseline) set->baseline_ = make_baseline_engine(set->layout_, *set->slab_, *set->host_);
+  if (set->choice_->need_llvm) MIMUS_CHECK(llvm_factory());
   return set;
 }
 
@@ -50,7 +57,7 @@ Expected<void> EngineSet::make_code_memory() {
 }
 
 Expected<Engine*> EngineSet::load_llvm(bool keep_listing) {
-  MIMUS_TRY(auto factory, load_factory<MakeLlvmEngine>(kLlvmModule, kLlvmFactory, "the optimising tier", "libllvm19"));
+  MIMUS_TRY(auto factory, llvm_factory());
   const LlvmEngineConfig config{layout_, slab_.get(), host_.get(), keep_listing};
   Error error;
   llvm_.reset(factory(&config, &error));
@@ -71,9 +78,8 @@ void EngineSet::configure(dbt::DbtConfig& config) {
 }
 
 Expected<Engine*> EngineSet::to_show() {
-  if (baseline_) return baseline_.get();
-  if (choice_->llvm) return load_llvm(true);
-  return interp_.get();
+  if (choice_->need_llvm) return load_llvm(true);
+  return baseline_ ? baseline_.get() : interp_.get();
 }
 
 }  // namespace mimus::cli

@@ -1,7 +1,9 @@
 // The engines of a run, by the choice of the user:
 //   interp    the interpreter alone
+//   baseline  the fast compiler alone
 //   llvm      the interpreter for what runs a few times, LLVM for the rest
-//   auto      the best that there is
+//   auto      baseline, and LLVM for what is hot; without the LLVM module baseline alone
+// The interpreter stands behind each of them, for what they cannot compile.
 #pragma once
 
 #include <memory>
@@ -35,8 +37,7 @@ class EngineSet {
   RuntimeLayout layout_;
   std::unique_ptr<emit::CodeSlab> slab_;
   std::unique_ptr<emit::HostRuntime> host_;
-  std::unique_ptr<Engine> interp_, baseline_;
-  std::unique_ptr<Engine> llvm_;
+  std::unique_ptr<Engine> interp_, baseline_, llvm_;
 };
 
 }  // namespace mimus::cli

@@ -191,7 +191,7 @@ TEST(Cli, GuestOutputAndExitCodes) {
 
 TEST(Cli, EveryEngineRunsIt) {
   TemporaryFile kernel("hello2", hello());
-  for (const char* engine : {"interp", "auto"})
+  for (const char* engine : {"interp", "baseline", "auto"})
     EXPECT_EQ(run({"run", "--engine", engine, "--firmware", "none", "--kernel", kernel.path}).out, "hi\n") << engine;
 }
 
