@@ -67,7 +67,7 @@ void Translator::dump(const ir::Block& block, const Code* code, std::string_view
 }
 
 std::variant<TranslatedBlock*, TranslateFailure> Translator::translate(const ir::BlockKey& key,
-                                                                       const FetchPage& fetch_page) {
+                                                                       const FetchPage& fetch_page, ir::Block& block) {
   using Kind = TranslateFailure::Kind;
   const u64 started = host_ns();
   const GuestPa page = align_down(key.physical, kPageSize);
@@ -100,8 +100,6 @@ std::variant<TranslatedBlock*, TranslateFailure> Translator::translate(const ir:
     }
   }
 
-  Scratch scratch;
-  ir::Block& block = scratch.block;
   lift(key, bytes, in_page, next_fault, block);
 
   auto made = std::make_unique<TranslatedBlock>();

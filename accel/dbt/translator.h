@@ -28,8 +28,9 @@ class Translator {
   Translator(const DbtConfig& config, CodeCache& cache);
   ~Translator();
 
-  // On a vCPU's thread, outside generated code.
-  std::variant<TranslatedBlock*, TranslateFailure> translate(const ir::BlockKey& key, const FetchPage& fetch_page);
+  // On a vCPU's thread, outside generated code. `scratch` is the caller's, kept from call to call to save allocations.
+  std::variant<TranslatedBlock*, TranslateFailure> translate(const ir::BlockKey& key, const FetchPage& fetch_page,
+                                                             ir::Block& scratch);
 
   // A translation has become hot: compile it with the warm tier, in the background.
   void request_warm(TranslatedBlock& translation);
@@ -44,9 +45,6 @@ class Translator {
   } counters;
 
  private:
-  struct Scratch {  // one per thread that translates, kept to avoid allocation
-    ir::Block block;
-  };
   struct WarmJob {
     ir::BlockKey key;
     TranslatedBlock* translation;

@@ -200,7 +200,7 @@ TranslatedBlock* Vcpu::lookup_slow(JumpCache& jumps, u32 index) {
       if (!fetch(page, physical, next)) return next;
       return physical;
     };
-    auto made = translator_.translate(key, fetch_page);
+    auto made = translator_.translate(key, fetch_page, scratch_);
     if (const auto* failure = std::get_if<TranslateFailure>(&made)) {
       if (failure->kind == TranslateFailure::Kind::fault) raise(failure->fault, 0);
       if (failure->kind == TranslateFailure::Kind::out_of_space) out_of_space_(*this);

@@ -91,6 +91,7 @@ class Vcpu final : public CpuPort, public IrqSink {
   JumpCache* jumps_ = nullptr;
   bool mode_dirty_ = true;
   bool waiting_ = false;
+  ir::Block scratch_;
   u8 rom_sink_[kPageSize];  // where writes to ROM go
 
   std::atomic<u64> epoch_{0};

@@ -50,7 +50,7 @@ class PhysicalMemory {
   PhysicalMemory(const PhysicalMemory&) = delete;
 
   // base and size are multiples of the page size. Overlap with an existing range is an error that names both.
-  Expected<void> add_ram(std::string name, GuestPa base, u64 size);                      // memfd-backed, zeroed
+  Expected<void> add_ram(std::string name, GuestPa base, u64 size);                      // zeroed, not reserved
   Expected<void> add_rom(std::string name, GuestPa base, std::span<const u8> contents);  // size rounded up to a page
   Expected<void> add_device(std::string name, GuestPa base, u64 size, Device& device, u32 region);
 
