@@ -30,7 +30,7 @@ class Access {
   llvm::Value* host() const { return host_; }  // pointer
   llvm::Value* physical();                     // i64, in the hit block
   llvm::Value* address() const { return va_; }
-  llvm::Value* desc() const { return l_.b.getInt32(access_desc(unsigned(std::countr_zero(element_)), inst_.attr)); }
+  u32 desc() const { return access_desc(unsigned(std::countr_zero(element_)), inst_.attr); }
   const ir::MemAttr& attr() const { return attr_; }
 
  private:

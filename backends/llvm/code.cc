@@ -6,29 +6,36 @@
 #include <llvm-c/Disassembler.h>
 #include <llvm-c/Target.h>
 
-#include "backends/llvm/stubs.h"
-
 namespace mimus::jit {
 namespace {
 
+constexpr u32 kCellAlignment = 64;
 constexpr u32 kEntryBytes = 8;                         // the patchable entry, right in front of the function
 constexpr u64 kEntryNops = 0x00'1f'0f'00'00'44'1f'0f;  // nop of five bytes, nop of three
 
 // Atomic, so that a CPU that runs the code meanwhile sees the old or the new word.
 void store_word(u8* at, u64 value) { __atomic_store_n(reinterpret_cast<u64*>(at), value, __ATOMIC_RELEASE); }
 
+constexpr u8 kJumpOpcode = 0xe9;
+
 // Executable address of the symbol that a reference names, or 0.
-u64 resolve(std::string_view name, const Thunks& thunks, std::span<const StubWriter::Written> stubs, u64 cells) {
+u64 resolve(std::string_view name, const Thunks& thunks, std::span<const StubWriter::Written> exits, u64 stubs,
+            u64 cells) {
   if (name == kCellsName) return cells;
   if (name.starts_with(kExitPrefix)) {
     u32 index = 0;
     name.remove_prefix(kExitPrefix.size());
     std::from_chars(name.data(), name.data() + name.size(), index);
-    return index < stubs.size() ? stubs[index].address : 0;
+    return index < exits.size() ? stubs + exits[index].offset : 0;
   }
   for (unsigned i = 0; i < kSymbolNames.size(); ++i)
     if (name == kSymbolNames[i]) return thunks.address(Symbol(i));
   return 0;
+}
+
+void put_displacement(u8* at, u64 target, u64 next) {
+  const s32 value = s32(target - next);
+  std::memcpy(at, &value, sizeof value);
 }
 
 }  // namespace
@@ -37,44 +44,58 @@ Expected<std::unique_ptr<Code>> LlvmCode::place(const CodePlace& where, const ir
                                                 const PrepareOptions& options, CompiledRegion compiled) {
   MIMUS_TRY(const Blob blob, read_object(compiled.object));
   if (blob.entry != 0) return fail("LLVM put something in front of the function");
+  StubWriter writer(where.host, where.thunks, region, options, compiled);
+  std::unique_ptr<LlvmCode> code(new LlvmCode(where));
+  code->number_edges(region, compiled.stubs);
+  std::vector<StubWriter::Written> exits;
+  std::vector<u32> cold;
+  for (u32 i = 0; i < compiled.stubs.size(); ++i)
+    exits.push_back(writer.write_exit(i, code->edge_of(compiled.stubs[i])));
+  for (const StackMap::Record& record : blob.stack_map.records) cold.push_back(writer.write_cold(record));
+  const u32 go_back = writer.write_go_back(region.blocks[0]->key.pc);
+  if (writer.failed())
+    return fail(std::string("a region's stubs cannot be written: ") + Xbyak::ConvertErrorToString(Xbyak::GetError()));
+
   const u32 function_at = std::max<u32>(blob.alignment, 16);
   const u32 stubs_at = function_at + u32(blob.bytes.size());
-  const u32 count = u32(compiled.stubs.size());
-  const u32 cells_at = u32(align_up(stubs_at + (count + 1) * kMaxStubBytes, 64));
-  MIMUS_TRY(const emit::CodeSlab::Piece piece,
-            where.slab.allocate(cells_at + 8 * count, std::max<u32>(function_at, 64)));
-  std::unique_ptr<LlvmCode> code(new LlvmCode(where, piece));
+  const u32 cells_at = u32(align_up(stubs_at + writer.bytes().size(), kCellAlignment));
+  const u32 size = cells_at + 8 * u32(exits.size());
+  MIMUS_TRY(const emit::CodeSlab::Piece piece, where.slab.allocate(size, std::max(function_at, kCellAlignment)));
+  const u64 function = piece.exec + function_at, stubs = piece.exec + stubs_at, cells = piece.exec + cells_at;
+
   std::memcpy(piece.write + function_at, blob.bytes.data(), blob.bytes.size());
-
-  emit::Assembler assembler;
-  assembler.open(piece.write + stubs_at, cells_at - stubs_at);
-  StubWriter writer(where, assembler, region, options.code_id, piece.write + cells_at);
-  std::vector<StubWriter::Written> stubs;
-  code->cells_ = cells_at;
-  code->number_edges(region, compiled.stubs);
-  for (u32 i = 0; i < count; ++i) {
-    const u32 edge = code->edge_of(compiled.stubs[i]);
-    stubs.push_back(writer.write(compiled.stubs[i], i, edge));
-    if (!stubs.back().unlinked) continue;
-    code->edges_[edge].linkable = true;
-    code->links_[edge] = {i, stubs.back().unlinked};
-    code->set_cell(i, stubs.back().unlinked);
-  }
-  code->go_back_ = writer.write_go_back(region.blocks[0]->key.pc);
-  if (assembler.failed()) return fail("code cache: a region's stubs do not fit");
-
   for (const Blob::Reference& r : blob.references) {
-    const u64 target = resolve(r.name, where.thunks, stubs, piece.exec + cells_at);
+    const u64 target = resolve(r.name, where.thunks, exits, stubs, cells);
     if (!target) return fail("LLVM refers to '" + r.name + "', which generated code cannot call");
-    const s32 value = s32(s64(target) + r.addend - s64(piece.exec + function_at + r.offset));
-    std::memcpy(piece.write + function_at + r.offset, &value, sizeof value);
+    put_displacement(piece.write + function_at + r.offset, target + u64(s64(r.addend)), function + r.offset);
   }
+  for (size_t i = 0; i < cold.size(); ++i) {
+    const u32 at = blob.stack_map.records[i].offset;
+    piece.write[function_at + at] = kJumpOpcode;
+    put_displacement(piece.write + function_at + at + 1, stubs + cold[i], function + at + 5);
+  }
+  std::memcpy(piece.write + stubs_at, writer.bytes().data(), writer.bytes().size());
+  writer.place(piece.write + stubs_at, stubs, function, cells);
+  code->piece_ = piece;
+  code->cells_ = cells_at;
+  code->make_links(compiled.stubs, exits, stubs);
   code->entry_offset_ = function_at - kEntryBytes;
   store_word(piece.write + code->entry_offset_, kEntryNops);
   code->entry_ = piece.exec + code->entry_offset_;
+  code->go_back_ = stubs + go_back;
   code->code_bytes_ = kEntryBytes + blob.code_bytes;
   code->listing_ = std::move(compiled.listing);
   return code;
+}
+
+void LlvmCode::make_links(std::span<const ExitStub> exits, std::span<const StubWriter::Written> written, u64 stubs) {
+  for (u32 i = 0; i < exits.size(); ++i) {
+    if (!written[i].links) continue;
+    const u32 edge = edge_of(exits[i]);
+    edges_[edge].linkable = true;
+    links_[edge] = {i, stubs + written[i].unlinked};
+    set_cell(i, links_[edge].unlinked);
+  }
 }
 
 // All direct exits in the order of blocks and exits, then the landings of returns: the order of every engine.

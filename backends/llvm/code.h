@@ -2,14 +2,14 @@
 //
 //   host_entry:  8 bytes of nops, replaced by a jump on redirect()
 //                the function and its constants
-//                stubs: what a way out does that is not linked
+//                stubs: what ways out that are not linked and what rare paths do
 //                cells: one 8-byte word per stub, where the way out goes; linking is one store into it
 #pragma once
 
 #include "backends/emit/slab.h"
 #include "backends/emit/thunks.h"
 #include "backends/llvm/compiler.h"
-#include "backends/llvm/object.h"
+#include "backends/llvm/stubs.h"
 #include "backends/llvm/thunks.h"
 
 namespace mimus::jit {
@@ -35,12 +35,12 @@ class LlvmCode : public Code {
   std::string dump() const override;
 
  private:
-  LlvmCode(const CodePlace& where, emit::CodeSlab::Piece piece) : slab_(where.slab), host_(where.host), piece_(piece) {}
+  explicit LlvmCode(const CodePlace& where) : host_(where.host) {}
+  void make_links(std::span<const ExitStub> exits, std::span<const StubWriter::Written> written, u64 stubs);
   void set_cell(u32 stub, u64 target);
   void number_edges(const ir::Region& region, std::span<const ExitStub> stubs);
   u32 edge_of(const ExitStub& stub) const;
 
-  emit::CodeSlab& slab_;
   const emit::HostRuntime& host_;
   emit::CodeSlab::Piece piece_;
   u64 entry_ = 0;

@@ -4,8 +4,16 @@
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"
+#include <llvm/Analysis/TargetLibraryInfo.h>
+#include <llvm/Analysis/TargetTransformInfo.h>
+#include <llvm/Analysis/TypeBasedAliasAnalysis.h>
 #include <llvm/AsmParser/Parser.h>
+#include <llvm/CodeGen/ExpandReductions.h>
+#include <llvm/CodeGen/MachineModuleInfo.h>
+#include <llvm/CodeGen/Passes.h>
+#include <llvm/CodeGen/TargetPassConfig.h>
 #include <llvm/Support/SourceMgr.h>
+#include <llvm/Transforms/Scalar.h>
 #pragma GCC diagnostic pop
 
 namespace mimus::jit {
@@ -39,6 +47,47 @@ void initialise_llvm() {
   });
 }
 
+const llvm::AnalysisID kUnused[] = {
+    &llvm::StackMapLivenessID,  // does not know what MXCSR is
+    // for what this engine's functions never have
+    &llvm::FixupStatepointCallerSavedID, &llvm::GCMachineCodeAnalysisID, &llvm::MachineSanitizerBinaryMetadataID,
+    &llvm::RemoveRedundantDebugValuesID, &llvm::LiveDebugValuesID, &llvm::PatchableFunctionID,
+    &llvm::XRayInstrumentationID, &llvm::FEntryInserterID, &llvm::FuncletLayoutID, &llvm::StackColoringID,
+    &llvm::LocalStackSlotAllocationID, &llvm::ShrinkWrapID,
+    // what hardly ever finds anything in them
+    &llvm::OptimizePHIsID, &llvm::EarlyIfConverterID, &llvm::MachineCombinerID, &llvm::DetectDeadLanesID,
+    &llvm::LiveRangeShrinkID, &llvm::EarlyMachineLICMID, &llvm::MachineLICMID, &llvm::RenameIndependentSubregsID,
+    &llvm::StackSlotColoringID, &llvm::MachineLateInstrsCleanupID, &llvm::EarlyTailDuplicateID, &llvm::TailDuplicateID,
+    &llvm::PostRAMachineSinkingID};
+
+// LLVM's own code generation pipeline without what does not pay for code that has just been made by this engine: it
+// comes without redundant loads, dead code or loop-invariant arithmetic, and compile time is what limits the tier.
+bool add_passes(llvm::LLVMTargetMachine& machine, llvm::legacy::PassManager& passes, llvm::raw_pwrite_stream& out,
+                bool vectors) {
+  auto* modules = new llvm::MachineModuleInfoWrapperPass(&machine);
+  llvm::TargetPassConfig* config = machine.createPassConfig(passes);
+  config->setDisableVerify(true);
+  for (llvm::AnalysisID pass : kUnused) config->disablePass(pass);
+  passes.add(config);
+  passes.add(modules);
+  passes.add(new llvm::TargetLibraryInfoWrapperPass(machine.getTargetTriple()));
+  passes.add(llvm::createTargetTransformInfoWrapperPass(machine.getTargetIRAnalysis()));
+  passes.add(llvm::createTypeBasedAAWrapperPass());
+  passes.add(llvm::Pass::createPass(&llvm::AtomicExpandID));
+  if (vectors) {
+    passes.add(llvm::createScalarizeMaskedMemIntrinLegacyPass());
+    passes.add(llvm::createExpandReductionsPass());
+  }
+  if (config->addInstSelector()) return false;
+  passes.add(llvm::Pass::createPass(&llvm::FinalizeISelID));
+  config->addMachinePasses();
+  config->setInitialized();
+  if (machine.addAsmPrinter(passes, out, nullptr, llvm::CodeGenFileType::ObjectFile, modules->getMMI().getContext()))
+    return false;
+  passes.add(llvm::createFreeMachineFunctionPass());
+  return true;
+}
+
 }  // namespace
 
 Compiler::Compiler() = default;
@@ -60,14 +109,9 @@ Expected<void> Compiler::start() {
   std::string list;
   for (const auto& feature : host)
     list += (list.empty() ? "" : ",") + std::string(feature.second ? "+" : "-") + feature.first().str();
+  list += ",-avx512f";
   const auto has = [&](const char* name) { return host.lookup(name); };
-  features_ = {.avx = has("avx"),
-               .fma = has("fma"),
-               .avx512f = has("avx512f") && has("avx512dq") && has("avx512vl"),
-               .pclmul = has("pclmul"),
-               .sse41 = has("sse4.1"),
-               .f16c = has("f16c"),
-               .bf16 = has("avx512bf16")};
+  features_ = {.fma = has("fma"), .pclmul = has("pclmul"), .sse41 = has("sse4.1")};
   llvm::TargetOptions options;
   options.UniqueSectionNames = false;
   options.TrapUnreachable = false;
@@ -99,11 +143,13 @@ Expected<CompiledRegion> Compiler::compile(const ir::Region& region, const Runti
   Lowering lowering(module, plan, layout, options, features_);
   MIMUS_CHECK(lowering.run());
   result.stubs.assign(lowering.stubs().begin(), lowering.stubs().end());
+  result.cold_sites.assign(lowering.cold_sites().begin(), lowering.cold_sites().end());
+  result.keeps_vectors = plan.uses_fp;
   if (keep_listing) {
     llvm::raw_string_ostream out(result.listing);
     module.print(out, nullptr);
   }
-  MIMUS_TRY(result.object, generate(module));
+  MIMUS_TRY(result.object, generate(module, plan.uses_vectors));
   return result;
 }
 
@@ -134,14 +180,14 @@ Expected<std::vector<u8>> Compiler::compile_text(std::string_view text) {
   if (!module) return fail("LLVM assembly: " + error.getMessage().str());
   module->setDataLayout(machine_->createDataLayout());
   module->setTargetTriple(machine_->getTargetTriple().str());
-  return generate(*module);
+  return generate(*module, true);
 }
 
-Expected<std::vector<u8>> Compiler::generate(llvm::Module& module) {
+Expected<std::vector<u8>> Compiler::generate(llvm::Module& module, bool vectors) {
   llvm::SmallVector<char, 0> bytes;
   llvm::raw_svector_ostream out(bytes);
   llvm::legacy::PassManager passes;
-  if (machine_->addPassesToEmitFile(passes, out, nullptr, llvm::CodeGenFileType::ObjectFile, true))
+  if (!add_passes(static_cast<llvm::LLVMTargetMachine&>(*machine_), passes, out, vectors))
     return fail("LLVM cannot emit objects for this host");
   passes.run(module);
   if (!diagnostic_.empty()) return fail("LLVM: " + diagnostic_);

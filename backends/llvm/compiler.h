@@ -14,7 +14,9 @@ namespace mimus::jit {
 struct CompiledRegion {
   std::vector<u8> object;  // ELF relocatable
   std::vector<ExitStub> stubs;
-  std::string listing;  // LLVM IR, when asked for
+  std::vector<ColdSite> cold_sites;
+  bool keeps_vectors = false;  // values may live in vector registers across cold sites
+  std::string listing;         // LLVM IR, when asked for
 };
 
 class Compiler {
@@ -35,7 +37,7 @@ class Compiler {
  private:
   Compiler();
   Expected<void> start();
-  Expected<std::vector<u8>> generate(llvm::Module& module);
+  Expected<std::vector<u8>> generate(llvm::Module& module, bool vectors);
   void renew_context();
 
   HostFeatures features_;

@@ -198,7 +198,7 @@ void Lowering::make_function() {
   function_->addFnAttr(llvm::Attribute::NoUnwind);
   function_->addFnAttr(llvm::Attribute::StrictFP);
   function_->addFnAttr("frame-pointer", "none");
-  function_->addFnAttr("no-stack-arg-probe");
+  function_->addFnAttr(llvm::Attribute::NoRedZone);  // the stubs of cold sites push
   function_->addFnAttr("prefer-vector-width", "256");
   state_ = function_->getArg(0);
   cells_ = new llvm::GlobalVariable(module_, b.getInt64Ty(), false, llvm::GlobalValue::ExternalLinkage, nullptr,

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "backends/emit/contract.h"
+#include "backends/llvm/cold.h"
 #include "backends/llvm/llvm_headers.h"
 #include "backends/llvm/plan.h"
 #include "backends/llvm/symbols.h"
@@ -40,18 +41,29 @@ const std::array<LowerFn, ir::kOpCount>& lower_table();
 
 // What the host offers beyond x86-64's baseline, as far as the lowering cares.
 struct HostFeatures {
-  bool avx = false, fma = false, avx512f = false, pclmul = false, sse41 = false, f16c = false, bf16 = false;
+  bool fma = false, pclmul = false, sse41 = false;
 };
 
 // A piece of code that is made outside LLVM (stubs.h). Its index is the N of symbol "exit.N" and of its link cell.
 struct ExitStub {
   enum class Kind : u8 {
     edge,     // as the exit says
-    poll,     // exit_request was seen in front of that edge
     landing,  // where the return stack sends a `ret` that matches that call exit
   };
   Kind kind;
   u32 block, exit;
+};
+
+// A call of a slow path.
+struct SlowCall {
+  Slow function = Slow::load;
+  bool result = false;  // an i64
+  u32 desc = 0, extra = 0;
+  struct Argument {
+    u32 word;  // of CpuState::scratch
+    llvm::Value* value;
+  };
+  llvm::SmallVector<Argument, 4> arguments = {};
 };
 
 class Lowering {
@@ -60,6 +72,7 @@ class Lowering {
            const HostFeatures& features);
   Expected<void> run();
   std::span<const ExitStub> stubs() const { return stubs_; }
+  std::span<const ColdSite> cold_sites() const { return cold_sites_; }  // indexed by the patchpoints' ids
 
   // -- for the rows --
   llvm::IRBuilder<> b;
@@ -92,10 +105,13 @@ class Lowering {
   // -- control flow --
   llvm::BasicBlock* new_block() { return llvm::BasicBlock::Create(context, "", function_); }
   void branch_unlikely(llvm::Value* condition, llvm::BasicBlock* rare, llvm::BasicBlock* usual);
-  // A call of slow path `symbol` (first argument: the state) that must see exact memory; leaves the region when it set
-  // state.leave. To be used in a cold block.
-  llvm::Value* call_slow(Symbol symbol, llvm::Type* result, llvm::ArrayRef<llvm::Value*> args);
-  llvm::CallInst* call_thunk(Symbol symbol, llvm::Type* result, llvm::ArrayRef<llvm::Value*> args);
+  // A slow path of the runtime, to be used in a cold block. It sees exact memory; when it leaves, what follows is not
+  // run. Null when there is no result.
+  llvm::Value* call_slow(const SlowCall& call);
+  // A C function u64 f(CpuState*, u64, u64, u64, u32) that saves nothing; `observes` when it calls the runtime: then it
+  // sees exact memory and may leave.
+  llvm::Value* call_function(const void* function, llvm::ArrayRef<llvm::Value*> operands, llvm::Value* what,
+                             bool observes);
   void leave_if_asked();                            // leaves when state.leave is set; memory must be exact
   llvm::MDNode* guest_tag() { return guest_tag_; }  // TBAA: guest memory never aliases guest state
   llvm::MDNode* state_tag() { return state_tag_; }
@@ -133,6 +149,7 @@ class Lowering {
   void count_early();
   void add_insns(llvm::Value* count);
   void emit_trap(const ir::Exit& exit);
+  llvm::Value* patchpoint(ColdSite site, llvm::ArrayRef<llvm::Value*> args);
   void push_return(u32 exit_index);
   llvm::Value* make_stub(ExitStub::Kind kind, u32 exit_index);
   void tail_call(llvm::Value* target, bool with_pins, llvm::Value* extra = nullptr);
@@ -155,6 +172,7 @@ class Lowering {
   std::vector<llvm::Value*> stable_;
   std::vector<llvm::Value*> values_;
   std::vector<ExitStub> stubs_;
+  std::vector<ColdSite> cold_sites_;
   u32 block_index_ = 0;
   const ir::Block* block_ = nullptr;
   GuestPc pc_ = 0;  // of the current guest instruction, and its length in bytes

@@ -26,9 +26,7 @@ bool supported(const Inst& i, ir::Type t) {
   return t.is_int() && !t.is_vector() && t.bytes() <= 8 && !ir::MemAttr::unpack(i.attr).big_endian;
 }
 
-Value* slow_desc(Lowering& l, const Inst& i, ir::Type t) {
-  return l.b.getInt32(access_desc(unsigned(std::countr_zero(t.bytes())), i.attr));
-}
+u32 slow_desc(const Inst& i, ir::Type t) { return access_desc(unsigned(std::countr_zero(t.bytes())), i.attr); }
 
 template <llvm::AtomicRMWInst::BinOp kOp>
 Value* read_modify_write(Lowering& l, const Inst& i) {
@@ -43,8 +41,9 @@ Value* read_modify_write(Lowering& l, const Inst& i) {
                                      AtomicOrdering::SequentiallyConsistent),
                  l.guest_tag());
   access.go_slow();
-  Value* slow = l.call_slow(Symbol::amo, l.b.getInt64Ty(),
-                            {access.address(), to_u64(l, l.arg(i, 1), t), slow_desc(l, i, t), l.b.getInt32(u32(i.op))});
+  SlowCall call{.function = Slow::amo, .result = true, .desc = slow_desc(i, t), .extra = u32(i.op)};
+  call.arguments = {{SlowArguments::kFirst, access.address()}, {SlowArguments::kSecond, to_u64(l, l.arg(i, 1), t)}};
+  Value* slow = l.call_slow(call);
   return access.join(fast, from_u64(l, slow, t));
 }
 
@@ -62,9 +61,10 @@ Value* compare_and_swap(Lowering& l, const Inst& i) {
     fast = b.CreateExtractValue(l.tag(pair, l.guest_tag()), 0);
   }
   access.go_slow();
-  l.set_state_field(offsetof(CpuState, scratch), to_u64(l, l.arg(i, 1), t));
-  l.set_state_field(offsetof(CpuState, scratch) + 16, to_u64(l, l.arg(i, 2), t));
-  l.call_slow(Symbol::cas, b.getVoidTy(), {access.address(), slow_desc(l, i, t)});
+  SlowCall call{.function = Slow::cas, .desc = slow_desc(i, t)};
+  call.arguments = {
+      {SlowArguments::kFirst, access.address()}, {0, to_u64(l, l.arg(i, 1), t)}, {2, to_u64(l, l.arg(i, 2), t)}};
+  l.call_slow(call);
   Value* old = l.state_field(offsetof(CpuState, scratch), b.getInt64Ty());
   return access.join(fast, from_u64(l, old, t));
 }
@@ -87,7 +87,9 @@ Value* load_linked(Lowering& l, const Inst& i) {
     l.set_state_field(offsetof(CpuState, reservation_size), b.getInt32(t.bytes()));
   }
   access.go_slow();
-  Value* slow = l.call_slow(Symbol::load_linked, b.getInt64Ty(), {access.address(), slow_desc(l, i, t)});
+  SlowCall call{.function = Slow::load_linked, .result = true, .desc = slow_desc(i, t)};
+  call.arguments = {{SlowArguments::kFirst, access.address()}};
+  Value* slow = l.call_slow(call);
   return access.join(fast, from_u64(l, slow, t));
 }
 
@@ -121,8 +123,9 @@ Value* store_conditional(Lowering& l, const Inst& i) {
     fast = b.CreateZExt(result, b.getInt64Ty());
   }
   access.go_slow();
-  Value* slow = l.call_slow(Symbol::store_conditional, b.getInt64Ty(),
-                            {access.address(), to_u64(l, l.arg(i, 1), t), slow_desc(l, i, t)});
+  SlowCall call{.function = Slow::store_conditional, .result = true, .desc = slow_desc(i, t)};
+  call.arguments = {{SlowArguments::kFirst, access.address()}, {SlowArguments::kSecond, to_u64(l, l.arg(i, 1), t)}};
+  Value* slow = l.call_slow(call);
   return access.join(fast, slow);
 }
 

@@ -116,8 +116,6 @@ Value* from_integer(Lowering& l, const Inst& i) {
     return call_assist(l, i, {v}, from, i.type);
   if (kSigned) return convert_signed(l, i.type, b.CreateSExt(v, b.getIntNTy(std::max(32u, from.lane_bits()))));
   if (from.lane_bits() < 64) return convert_signed(l, i.type, b.CreateZExt(v, b.getInt64Ty()));
-  if (l.features.avx512f)
-    return constrained(l, id::experimental_constrained_uitofp, {l.type(i.type), v->getType()}, {v}, true);
   llvm::BasicBlock *fast = l.new_block(), *slow = l.new_block(), *after = l.new_block();
   l.branch_unlikely(b.CreateICmpSLT(v, b.getInt64(0)), slow, fast);
   b.SetInsertPoint(slow);

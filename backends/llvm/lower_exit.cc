@@ -29,35 +29,82 @@ void Lowering::tail_call(Value* target, bool with_pins, Value* extra) {
 
 // ---- slow paths ----
 
-llvm::CallInst* Lowering::call_thunk(Symbol symbol, llvm::Type* result, llvm::ArrayRef<Value*> args) {
-  llvm::SmallVector<llvm::Type*, 6> types{b.getPtrTy()};
-  llvm::SmallVector<Value*, 6> all{state_};
-  for (Value* v : args) {
-    types.push_back(v->getType());
-    all.push_back(v);
+namespace {
+
+// Values that a stack map can describe. Others are stored in front of the patchpoint.
+bool fits_stack_map(ir::Type t) {
+  return !t.is_vector() && (t.is_int() ? t.bits() <= 64 : t.elem == ir::Elem::f32 || t.elem == ir::Elem::f64);
+}
+
+}  // namespace
+
+Value* Lowering::patchpoint(ColdSite site, llvm::ArrayRef<Value*> args) {
+  constexpr u64 kJumpBytes = 5;  // room for the jump to the site's stub
+  Value* null = llvm::ConstantPointerNull::get(b.getPtrTy());
+  llvm::SmallVector<Value*, 32> operands{b.getInt64(cold_sites_.size()), b.getInt32(kJumpBytes), null,
+                                         b.getInt32(u32(args.size()) + 1), state_};
+  operands.append(args.begin(), args.end());
+  for (size_t s = 0; s < slots_.size(); ++s) {
+    if (!slots_[s].dirty) continue;
+    const ir::Type t = layout_.state.slots[s].type;
+    if (!fits_stack_map(t)) {
+      store_slot(ir::SlotId(s));
+      continue;
+    }
+    site.slots.push_back(ir::SlotId(s));
+    operands.push_back(t.elem == ir::Elem::i1 ? b.CreateZExt(slots_[s].value, b.getInt8Ty()) : slots_[s].value);
   }
-  const auto type = llvm::FunctionType::get(result, types, false);
-  const llvm::StringRef name(kSymbolNames[unsigned(symbol)]);
+  site.insns_before = insns_before_;
+  site.insn_length = insn_length_;
+  const auto id =
+      site.result ? llvm::Intrinsic::experimental_patchpoint : llvm::Intrinsic::experimental_patchpoint_void;
+  llvm::SmallVector<llvm::Type*, 1> types;
+  if (site.result) types.push_back(b.getInt64Ty());
+  cold_sites_.push_back(std::move(site));
+  llvm::CallInst* call = intrinsic(id, types, operands);
+  call->setCallingConv(llvm::CallingConv::AnyReg);
+  call->addFnAttr(llvm::Attribute::Cold);
+  call->addFnAttr(llvm::Attribute::NoUnwind);
+  return call;
+}
+
+Value* Lowering::call_slow(const SlowCall& call) {
+  ColdSite site{.function = call.function, .result = call.result, .desc = call.desc, .extra = call.extra, .pc = pc_};
+  llvm::SmallVector<Value*, 4> args;
+  for (const SlowCall::Argument& argument : call.arguments) {
+    site.words.push_back(u8(argument.word));
+    args.push_back(argument.value);
+  }
+  Value* result = patchpoint(std::move(site), args);
+  return call.result ? result : nullptr;
+}
+
+Value* Lowering::call_function(const void* function, llvm::ArrayRef<Value*> operands, Value* what, bool observes) {
+  if (observes) {
+    store_dirty();
+    store_pc();
+  }
+  llvm::SmallVector<llvm::Type*, 6> types{b.getPtrTy(),   b.getInt64Ty(), b.getInt64Ty(),
+                                          b.getInt64Ty(), b.getInt32Ty(), b.getInt64Ty()};
+  llvm::SmallVector<Value*, 6> args{state_};
+  args.append(operands.begin(), operands.end());
+  args.resize(4, llvm::PoisonValue::get(b.getInt64Ty()));
+  args.push_back(what);
+  args.push_back(b.getInt64(reinterpret_cast<u64>(function)));
+  const auto type = llvm::FunctionType::get(b.getInt64Ty(), types, false);
+  const llvm::StringRef name(kSymbolNames[unsigned(Symbol::assist)]);
   auto* thunk = llvm::cast<llvm::Function>(module_.getOrInsertFunction(name, type).getCallee());
   // The thunk saves what a C function clobbers; without floating point in the region nothing lives in vector registers.
   const auto convention = plan_.uses_fp ? llvm::CallingConv::PreserveAll : llvm::CallingConv::PreserveMost;
   thunk->setVisibility(llvm::GlobalValue::HiddenVisibility);
   thunk->setCallingConv(convention);
-  thunk->addFnAttr(llvm::Attribute::NoUnwind);
-  llvm::CallInst* call = b.CreateCall(type, thunk, all);
+  llvm::CallInst* call = b.CreateCall(type, thunk, args);
   call->setCallingConv(convention);
   call->addFnAttr(llvm::Attribute::StrictFP);
   call->addFnAttr(llvm::Attribute::NoUnwind);
   call->addFnAttr(llvm::Attribute::Cold);
+  if (observes) leave_if_asked();
   return call;
-}
-
-Value* Lowering::call_slow(Symbol symbol, llvm::Type* result, llvm::ArrayRef<Value*> args) {
-  store_dirty();
-  store_pc();
-  Value* value = call_thunk(symbol, result, args);
-  leave_if_asked();
-  return value;
 }
 
 void Lowering::leave_if_asked() {
@@ -167,26 +214,22 @@ void Lowering::emit_exit(u32 index) {
 }
 
 void Lowering::emit_trap(const ir::Exit& exit) {
-  store_dirty();
-  store_pc();
-  call_thunk(Symbol::trap, b.getVoidTy(), {b.getInt32(exit.cause), b.getInt64(exit.tval)});
-  b.CreateBr(leave_block());
+  ColdSite site{.kind = ColdSite::Kind::leave, .function = Slow::trap, .desc = exit.cause, .pc = pc_};
+  site.words = {SlowArguments::kSecond};
+  patchpoint(std::move(site), {b.getInt64(exit.tval)});
+  b.CreateUnreachable();
 }
 
 // Leaves in front of the edge when somebody wants this CPU to stop.
 void Lowering::poll_exit(u32 index) {
   auto* request = b.CreateAlignedLoad(b.getInt32Ty(), state_pointer(offsetof(CpuState, exit_request)), llvm::Align(4));
-  request->setAtomic(llvm::AtomicOrdering::Monotonic);
   tag(request, state_tag_);
   BasicBlock* leave = new_block();
   BasicBlock* go_on = new_block();
   branch_unlikely(b.CreateICmpNE(request, b.getInt32(0)), leave, go_on);
-  const std::vector<Slot> here = slots_;
   b.SetInsertPoint(leave);
-  Value* stub = make_stub(ExitStub::Kind::poll, index);
-  store_unpinned();
-  tail_call(stub, true);
-  slots_ = here;
+  patchpoint({.kind = ColdSite::Kind::poll, .pc = block_->exits[index].target}, {});
+  b.CreateUnreachable();
   b.SetInsertPoint(go_on);
 }
 

@@ -19,12 +19,10 @@ Value* call_assist(Lowering& l, const Inst& i, llvm::ArrayRef<Value*> operands, 
   const emit::FpAssist what{i.op, from.elem, to.elem, ir::FpAttr::unpack(i.attr)};
   if (from.is_vector() || to.is_vector() || !emit::can_assist(what)) return l.refuse("no soft float for this type");
   auto& b = l.b;
-  llvm::SmallVector<Value*, 5> args;
+  llvm::SmallVector<Value*, 3> args;
   for (Value* v : operands) args.push_back(b.CreateZExt(l.bits_of(v, from), b.getInt64Ty()));
-  args.resize(3, llvm::PoisonValue::get(b.getInt64Ty()));
-  args.push_back(b.getInt32(what.pack()));
-  args.push_back(b.getInt64(reinterpret_cast<u64>(&emit::fp_assist)));
-  Value* result = l.call_thunk(Symbol::assist, b.getInt64Ty(), args);
+  Value* result =
+      l.call_function(reinterpret_cast<const void*>(&emit::fp_assist), args, b.getInt32(what.pack()), false);
   return b.CreateBitCast(b.CreateTrunc(result, b.getIntNTy(to.lane_bits())), l.type(to));
 }
 

@@ -104,22 +104,24 @@ namespace {
 
 bool fits(const ir::Type& t) { return t.bytes() <= 16 && t.elem != ir::Elem::f80; }
 
-Value* scratch(Lowering& l, unsigned index) { return l.state_pointer(offsetof(CpuState, scratch) + 8 * index); }
-
 // The value of the slow path of a load, in its memory type; 16-byte values come through the scratch words.
 Value* slow_load(Lowering& l, const Access& access, ir::Type t) {
-  Value* low = l.call_slow(Symbol::load, l.b.getInt64Ty(), {access.address(), access.desc()});
-  if (t.bytes() <= 8) return from_u64(l, low, t);
-  return l.tag(l.b.CreateAlignedLoad(l.memory_type(t), scratch(l, 0), llvm::Align(8)), l.state_tag());
+  SlowCall call{.function = Slow::load, .result = t.bytes() <= 8, .desc = access.desc()};
+  call.arguments = {{SlowArguments::kFirst, access.address()}};
+  Value* low = l.call_slow(call);
+  return call.result ? from_u64(l, low, t) : l.state_field(offsetof(CpuState, scratch), l.memory_type(t));
 }
 
 void slow_store(Lowering& l, const Access& access, Value* v, ir::Type t) {
-  Value* low = l.b.getInt64(0);
-  if (t.bytes() <= 8)
-    low = to_u64(l, v, t);
-  else
-    l.tag(l.b.CreateAlignedStore(v, scratch(l, 0), llvm::Align(8)), l.state_tag());
-  l.call_slow(Symbol::store, l.b.getVoidTy(), {access.address(), low, access.desc()});
+  SlowCall call{.function = Slow::store, .desc = access.desc()};
+  call.arguments = {{SlowArguments::kFirst, access.address()}};
+  if (t.bytes() <= 8) {
+    call.arguments.push_back({SlowArguments::kSecond, to_u64(l, v, t)});
+  } else {
+    call.arguments.push_back({0, l.b.CreateTrunc(v, l.b.getInt64Ty())});
+    call.arguments.push_back({1, l.b.CreateTrunc(l.b.CreateLShr(v, 64), l.b.getInt64Ty())});
+  }
+  l.call_slow(call);
 }
 
 Value* load(Lowering& l, const Inst& i) {
@@ -180,7 +182,9 @@ Value* zero_block(Lowering& l, const Inst& i) {
   auto* clear = b.CreateMemSet(access.host(), b.getInt8(0), bytes, llvm::MaybeAlign(1));
   l.tag(clear, l.guest_tag());
   access.go_slow();
-  l.call_slow(Symbol::zero_block, b.getVoidTy(), {l.arg(i, 0), b.getInt32(bytes)});
+  SlowCall call{.function = Slow::zero_block, .extra = bytes};
+  call.arguments = {{SlowArguments::kFirst, l.arg(i, 0)}};
+  l.call_slow(call);
   access.join(nullptr, nullptr);
   return l.nothing();
 }

@@ -63,10 +63,8 @@ bool fits(Lowering& l, const Inst& i, ir::Type t) {
 }
 
 void call_elements(Lowering& l, const Access& access, Elements function, Value* mask, ir::Type t) {
-  auto& b = l.b;
-  l.call_slow(Symbol::assist, b.getInt64Ty(),
-              {access.address(), b.CreateZExt(access.desc(), b.getInt64Ty()), mask, b.getInt32(t.lanes),
-               b.getInt64(reinterpret_cast<u64>(function))});
+  l.call_function(reinterpret_cast<const void*>(function), {access.address(), l.b.getInt64(access.desc()), mask},
+                  l.b.getInt32(t.lanes), true);
 }
 
 // The lanes of an i1 vector as a u64.

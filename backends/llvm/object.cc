@@ -20,6 +20,7 @@ class Reader {
     return {reinterpret_cast<const T*>(object_.data() + s.sh_offset), size_t(s.sh_size / sizeof(T))};
   }
   std::string_view name(u32 offset) const { return reinterpret_cast<const char*>(object_.data() + names_ + offset); }
+  Expected<void> find_stack_map(u32 names_section);
   void place(bool code);
   Expected<void> relocate(const Elf64_Shdr& relocations);
 
@@ -27,6 +28,7 @@ class Reader {
   std::span<const Elf64_Shdr> sections_;
   std::span<const Elf64_Sym> symbols_;
   u64 names_ = 0;
+  size_t stack_map_ = 0;      // its section, 0: none
   std::vector<u32> offsets_;  // of each section in the blob
   Blob blob_;
 };
@@ -37,7 +39,7 @@ constexpr u32 kNotPlaced = ~u32{0};
 void Reader::place(bool code) {
   for (size_t i = 0; i < sections_.size(); ++i) {
     const Elf64_Shdr& s = sections_[i];
-    if (!(s.sh_flags & SHF_ALLOC) || s.sh_type != SHT_PROGBITS || s.sh_size == 0) continue;
+    if (i == stack_map_ || !(s.sh_flags & SHF_ALLOC) || s.sh_type != SHT_PROGBITS || s.sh_size == 0) continue;
     if (bool(s.sh_flags & SHF_EXECINSTR) != code) continue;
     blob_.alignment = std::max(blob_.alignment, u32(s.sh_addralign));
     blob_.bytes.resize(align_up(blob_.bytes.size(), std::max<u64>(s.sh_addralign, 1)), code ? 0xcc : 0);
@@ -67,6 +69,16 @@ Expected<void> Reader::relocate(const Elf64_Shdr& relocations) {
   return {};
 }
 
+Expected<void> Reader::find_stack_map(u32 names_section) {
+  const char* names = reinterpret_cast<const char*>(object_.data() + sections_[names_section].sh_offset);
+  for (size_t i = 0; i < sections_.size(); ++i) {
+    if (std::string_view(names + sections_[i].sh_name) != ".llvm_stackmaps") continue;
+    stack_map_ = i;
+    MIMUS_TRY(blob_.stack_map, read_stack_map(object_.subspan(sections_[i].sh_offset, sections_[i].sh_size)));
+  }
+  return {};
+}
+
 Expected<Blob> Reader::read() {
   const auto& header = *reinterpret_cast<const Elf64_Ehdr*>(object_.data());
   sections_ = {reinterpret_cast<const Elf64_Shdr*>(object_.data() + header.e_shoff), header.e_shnum};
@@ -76,6 +88,7 @@ Expected<Blob> Reader::read() {
     symbols_ = table<Elf64_Sym>(s);
     names_ = sections_[s.sh_link].sh_offset;
   }
+  MIMUS_CHECK(find_stack_map(header.e_shstrndx));
   place(true);
   blob_.code_bytes = u32(blob_.bytes.size());
   place(false);

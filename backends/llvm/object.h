@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "backends/llvm/stackmap.h"
 #include "core/base/error.h"
 #include "core/base/types.h"
 
@@ -24,6 +25,7 @@ struct Blob {
   u32 entry = 0;       // offset of the function
   u32 code_bytes = 0;  // instructions are [0, code_bytes)
   std::vector<Reference> references;
+  StackMap stack_map;
 };
 
 Expected<Blob> read_object(std::span<const u8> object);

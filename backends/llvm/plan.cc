@@ -52,9 +52,11 @@ void find_order(RegionPlan& plan) {
       if (to != kOutside) ++plan.blocks[to].in_edges;
 }
 
-void summarise(BlockPlan& summary, const ir::Block& block, const RuntimeLayout& layout, bool& uses_fp) {
+void summarise(BlockPlan& summary, const ir::Block& block, const RuntimeLayout& layout, RegionPlan& plan) {
   for (const ir::Inst& inst : block.insts) {
-    uses_fp |= inst.type.is_float() || inst.type.is_vector() || has(ir::info(inst.op).effects, ir::Effects::fp_env);
+    plan.uses_vectors |= inst.type.is_vector();
+    plan.uses_fp |=
+        inst.type.is_float() || inst.type.is_vector() || has(ir::info(inst.op).effects, ir::Effects::fp_env);
     if (inst.op == ir::Op::read) {
       const auto slot = ir::SlotId(inst.imm);
       if (!summary.clobbers && !summary.written.has(slot)) summary.wanted.add(slot);
@@ -117,7 +119,7 @@ RegionPlan make_plan(const ir::Region& region, const RuntimeLayout& layout) {
   find_order(plan);
   bool clobbers = false;
   for (u32 b : plan.order) {
-    summarise(plan.blocks[b], *region.blocks[b], layout, plan.uses_fp);
+    summarise(plan.blocks[b], *region.blocks[b], layout, plan);
     plan.changed.merge(plan.blocks[b].written);
     clobbers |= plan.blocks[b].clobbers;
   }

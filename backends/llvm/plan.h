@@ -64,7 +64,8 @@ struct RegionPlan {
   std::vector<BlockPlan> blocks;
   std::vector<u32> order;  // reverse post-order; blocks that cannot be reached are missing
   SlotSet changed;         // slots that the region writes or a helper of it may write
-  bool uses_fp = false;    // some op works in vector registers
+  bool uses_vectors = false;
+  bool uses_fp = false;  // some op works in vector registers
 };
 
 inline bool is_direct(const ir::Exit& exit) {

@@ -7,58 +7,108 @@ namespace mimus::jit {
 using namespace Xbyak::util;
 using emit::Cond;
 
-bool is_edge(const ir::Region& region, const ExitStub& stub) {
-  const ir::Block& block = *region.blocks[stub.block];
+namespace {
+
+constexpr size_t kMaxExitBytes = 128, kMaxColdBytes = 128, kMaxStoreBytes = 24;
+
+size_t upper_bound(const CompiledRegion& compiled) {
+  size_t bytes = (compiled.stubs.size() + 1) * kMaxExitBytes;
+  for (const ColdSite& site : compiled.cold_sites)
+    bytes += kMaxColdBytes + kMaxStoreBytes * (site.slots.size() + site.words.size());
+  return bytes;
+}
+
+// Whether a stub is a linkable edge.
+bool is_edge(const ir::Block& block, const ir::Exit& exit, ExitStub::Kind kind) {
+  return kind == ExitStub::Kind::edge ? is_linkable(block, exit) : is_linkable_return(block, exit);
+}
+
+}  // namespace
+
+StubWriter::StubWriter(const emit::HostRuntime& host, const Thunks& thunks, const ir::Region& region,
+                       const PrepareOptions& options, const CompiledRegion& compiled)
+    : host_(host),
+      thunks_(thunks),
+      region_(region),
+      options_(options),
+      compiled_(compiled),
+      buffer_(upper_bound(compiled)) {
+  a_.open(buffer_.data(), buffer_.size());
+}
+
+// ---- jumps to other code ----
+
+void StubWriter::jump(u64 address) {
+  a_.jmp_near();
+  fix(Base::absolute, address);
+}
+void StubWriter::jump_if(Cond condition, u64 address) {
+  a_.jcc_near(condition);
+  fix(Base::absolute, address);
+}
+void StubWriter::call(u64 address) {
+  a_.db(0xe8);  // CALL rel32
+  a_.dd(0);
+  fix(Base::absolute, address);
+}
+void StubWriter::jump_through_cell(u32 index) {
+  a_.db(0xff);  // JMP [rip + disp32]
+  a_.db(0x25);
+  a_.dd(0);
+  fix(Base::cells, u64{index} * 8);
+}
+void StubWriter::jump_to_function(u64 offset) {
+  a_.jmp_near();
+  fix(Base::function, offset);
+}
+
+void StubWriter::place(u8* write, u64 exec, u64 function, u64 cells) const {
+  for (const Fixup& f : fixups_) {
+    const u64 base = f.base == Base::function ? function : f.base == Base::cells ? cells : 0;
+    const s32 displacement = s32(base + f.value - (exec + f.end));
+    std::memcpy(write + f.end - 4, &displacement, sizeof displacement);
+  }
+}
+
+// ---- ways out ----
+
+StubWriter::Written StubWriter::write_exit(u32 index, u32 edge) {
+  const ExitStub& stub = compiled_.stubs[index];
+  const ir::Block& block = *region_.blocks[stub.block];
   const ir::Exit& exit = block.exits[stub.exit];
-  if (stub.kind == ExitStub::Kind::edge) return is_linkable(block, exit);
-  return stub.kind == ExitStub::Kind::landing && is_linkable_return(block, exit);
-}
-
-Xbyak::Address StubWriter::state(u32 offset, u32 bits) {
-  return Xbyak::AddressFrame(bits)[emit::rstate + size_t(offset)];
-}
-
-void StubWriter::jump(u64 executable) { a_.jump_to(where_.slab.to_write(executable)); }
-void StubWriter::jump_if(Cond condition, u64 executable) { a_.jcc_to(condition, where_.slab.to_write(executable)); }
-
-StubWriter::Written StubWriter::write(const ExitStub& stub, u32 index, u32 edge) {
-  const ir::Exit& exit = region_.blocks[stub.block]->exits[stub.exit];
-  const u64 start = here();
-  const bool links = is_edge(region_, stub);
-  if (stub.kind == ExitStub::Kind::poll) {
-    load_pc(exit.target);
-    jump(where_.host.leave_poll());
-  } else if (stub.kind == ExitStub::Kind::landing) {
-    if (links) a_.jmp(ptr[rip + static_cast<const void*>(cells_ + 8 * index)]);
-    const u64 unlinked = here();
+  const u32 start = a_.offset();
+  const bool links = is_edge(block, exit, stub.kind);
+  if (stub.kind == ExitStub::Kind::landing) {
+    if (links) jump_through_cell(index);
+    const u32 unlinked = a_.offset();
     links ? leave_by_edge(exit.return_pc, edge) : known_target(exit.return_pc);
-    return {start, links ? unlinked : 0};
-  } else if (links) {
+    return {start, unlinked, links};
+  }
+  if (links) {
     leave_by_edge(exit.target, edge);
-    return {start, start};
   } else if (exit.kind == ir::Exit::Kind::yield) {
     load_pc(exit.target);
-    jump(where_.host.leave_dispatch());
+    jump(host_.leave_dispatch());
   } else if (is_direct(exit)) {
     known_target(exit.target);
   } else {
     computed_target(exit.kind == ir::Exit::Kind::ret);
   }
-  return {start, 0};
+  return {start, start, links};
 }
 
-u64 StubWriter::write_go_back(GuestPc pc) {
-  const u64 start = here();
+u32 StubWriter::write_go_back(GuestPc pc) {
+  const u32 start = a_.offset();
   load_pc(pc);
-  jump(where_.host.leave_dispatch());
+  jump(host_.leave_dispatch());
   return start;
 }
 
 void StubWriter::leave_by_edge(GuestPc pc, u32 edge) {
   load_pc(pc);
-  a_.mov(ecx, code_id_);
+  a_.mov(ecx, options_.code_id);
   a_.mov(edx, edge);
-  jump(where_.host.leave_edge());
+  jump(host_.leave_edge());
 }
 
 // Through the jump cache, whose entry for this PC is known.
@@ -67,7 +117,7 @@ void StubWriter::known_target(GuestPc pc) {
   a_.mov(rcx, state(offsetof(CpuState, jump_cache)));
   load_pc(pc);
   a_.cmp(qword[rcx + entry + offsetof(JumpEntry, pc)], rax);
-  jump_if(Cond::ne, where_.host.leave_dispatch());
+  jump_if(Cond::ne, host_.leave_dispatch());
   a_.jmp(qword[rcx + entry + offsetof(JumpEntry, code)]);
 }
 
@@ -75,7 +125,7 @@ void StubWriter::known_target(GuestPc pc) {
 void StubWriter::computed_target(bool returns) {
   a_.mov(rax, rdx);
   a_.cmp(state(offsetof(CpuState, exit_request), 32), 0);
-  jump_if(Cond::ne, where_.host.leave_poll());
+  jump_if(Cond::ne, host_.leave_poll());
   if (returns) {
     constexpr u32 mask = kReturnStackEntries * sizeof(ReturnEntry) - 1;
     constexpr size_t stack = offsetof(CpuState, return_stack);
@@ -95,7 +145,7 @@ void StubWriter::computed_target(bool returns) {
   a_.shl(ecx, 3);
   a_.add(rcx, state(offsetof(CpuState, jump_cache)));
   a_.cmp(qword[rcx + offsetof(JumpEntry, pc)], rdx);
-  jump_if(Cond::ne, where_.host.leave_dispatch());
+  jump_if(Cond::ne, host_.leave_dispatch());
   a_.jmp(qword[rcx + offsetof(JumpEntry, code)]);
 }
 

@@ -1,49 +1,80 @@
-// Writes the code of a region's ways out (lower.h, ExitStub). Whoever is reached through the jump cache or the return
-// stack finds the guest PC in rax as well.
+// Writes the code that belongs to a region but that LLVM never sees: what its ways out do (lower.h, ExitStub) and what
+// its cold sites do (cold.h). Whoever is reached through the jump cache or the return stack finds the guest PC in rax
+// as well.
+//
+// Position-independent until placed: jumps to other code are fixed up when the address is known.
 #pragma once
 
 #include <vector>
 
 #include "backends/emit/assembler.h"
-#include "backends/llvm/code.h"
+#include "backends/emit/thunks.h"
+#include "backends/llvm/compiler.h"
+#include "backends/llvm/object.h"
+#include "backends/llvm/thunks.h"
 
 namespace mimus::jit {
 
-inline constexpr u32 kMaxStubBytes = 112;
-
 class StubWriter {
  public:
-  // `cells` is where the region's cells will be, in the writable view.
-  StubWriter(const CodePlace& where, emit::Assembler& assembler, const ir::Region& region, u32 code_id, const u8* cells)
-      : where_(where), a_(assembler), region_(region), code_id_(code_id), cells_(cells) {}
+  StubWriter(const emit::HostRuntime& host, const Thunks& thunks, const ir::Region& region,
+             const PrepareOptions& options, const CompiledRegion& compiled);
 
   struct Written {
-    u64 address;   // executable
-    u64 unlinked;  // what the stub's cell holds at first, 0 when it has no use for its cell
+    u32 offset = 0;      // in bytes()
+    u32 unlinked = 0;    // offset of what the stub's cell holds at first
+    bool links = false;  // the stub is a linkable edge: its cell counts
   };
   // `edge` is the index in Code::edges, for stubs that are edges.
-  Written write(const ExitStub& stub, u32 index, u32 edge);
+  Written write_exit(u32 index, u32 edge);
+  // Where the patchpoint of the record jumps to.
+  u32 write_cold(const StackMap::Record& record);
   // Leaves to the run loop at `pc`.
-  u64 write_go_back(GuestPc pc);
+  u32 write_go_back(GuestPc pc);
+
+  bool failed() const { return a_.failed(); }
+  std::span<const u8> bytes() const { return {buffer_.data(), a_.offset()}; }
+  // Fixes up a copy of bytes() that runs at `exec`; the function is at `function`, the cells are at `cells`.
+  void place(u8* write, u64 exec, u64 function, u64 cells) const;
 
  private:
-  u64 here() const { return where_.slab.to_exec(a_.getCurr()); }
-  Xbyak::Address state(u32 offset, u32 bits = 64);
-  void jump(u64 executable);
-  void jump_if(emit::Cond condition, u64 executable);
+  // What a fixed-up displacement refers to.
+  enum class Base : u8 { absolute, function, cells };
+  struct Fixup {
+    u32 end;  // offset behind the 32-bit displacement
+    Base base;
+    u64 value;
+  };
+  void fix(Base base, u64 value) { fixups_.push_back({a_.offset(), base, value}); }
+  void jump(u64 address);
+  void jump_if(emit::Cond condition, u64 address);
+  void call(u64 address);
+  void jump_through_cell(u32 index);
+  void jump_to_function(u64 offset);
+
   void load_pc(GuestPc pc) { a_.mov(Xbyak::util::rax, pc); }
   void leave_by_edge(GuestPc pc, u32 edge);
   void known_target(GuestPc pc);
   void computed_target(bool returns);
 
-  const CodePlace& where_;
-  emit::Assembler& a_;
-  const ir::Region& region_;
-  const u32 code_id_;
-  const u8* cells_;
-};
+  struct Frame;  // of one cold site
+  Xbyak::Address field(u8 base, s64 offset, u32 bits = 64) const {
+    return Xbyak::AddressFrame(bits)[Xbyak::Reg64(base) + size_t(offset)];
+  }
+  Xbyak::Address state(u32 offset, u32 bits = 64) const { return field(emit::kStateRegister, offset, bits); }
+  void store_register(const Frame& frame, const Location& from, u32 offset, u32 bytes);
+  void store_by_spill(const Frame& frame, const Location& from, u32 offset, u32 bytes);
+  void store_all(const Frame& frame, const ColdSite& site, const StackMap::Record& record);
+  void leave_cold(const Frame& frame, const ColdSite& site);
 
-// Whether a stub is a linkable edge; then its cell counts.
-bool is_edge(const ir::Region& region, const ExitStub& stub);
+  const emit::HostRuntime& host_;
+  const Thunks& thunks_;
+  const ir::Region& region_;
+  const PrepareOptions& options_;
+  const CompiledRegion& compiled_;
+  std::vector<u8> buffer_;
+  emit::Assembler a_;
+  std::vector<Fixup> fixups_;
+};
 
 }  // namespace mimus::jit

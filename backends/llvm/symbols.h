@@ -1,5 +1,5 @@
-// The names by which compiled objects refer to code outside LLVM. The object's relocations against them are resolved
-// when the blob is placed.
+// The names by which compiled objects refer to code outside LLVM, and the numbers of the slow paths. The object's
+// relocations against the names are resolved when the blob is placed.
 #pragma once
 
 #include <array>
@@ -9,25 +9,16 @@
 
 namespace mimus::jit {
 
+// Functions of struct Runtime.
+enum class Slow : u8 { load, store, load_linked, store_conditional, amo, cas, zero_block, trap, count };
+
 enum class Symbol : u8 {
-  load,
-  store,
-  load_linked,
-  store_conditional,
-  amo,
-  cas,
-  zero_block,
-  trap,
-  assist,  // calls a C function that works on state.guest_mxcsr: soft-float for rare cases
+  assist,  // calls a C function that works on state.guest_mxcsr: soft float for rare cases
   leave,   // out of generated code; the state in memory is exact, pins included
   count,
 };
 
-inline constexpr std::array<std::string_view, unsigned(Symbol::count)> kSymbolNames = {
-    "mimus.load",   "mimus.store", "mimus.load_linked", "mimus.store_conditional",
-    "mimus.amo",    "mimus.cas",   "mimus.zero_block",  "mimus.trap",
-    "mimus.assist", "mimus.leave",
-};
+inline constexpr std::array<std::string_view, unsigned(Symbol::count)> kSymbolNames = {"mimus.assist", "mimus.leave"};
 // "exit.N": the code for way out N of the region. "entry": the region's function. "cells": its link cells.
 inline constexpr std::string_view kExitPrefix = "exit.";
 inline constexpr std::string_view kEntryName = "entry";

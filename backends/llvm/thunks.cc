@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "backends/emit/assembler.h"
+#include "backends/llvm/cold.h"
 #include "core/engine/runtime.h"
 
 namespace mimus::jit {
@@ -10,27 +11,27 @@ namespace {
 
 using namespace Xbyak::util;
 
-constexpr u32 kThunkBytes = 8 << 10;
+constexpr u32 kThunkBytes = 16 << 10;
 
-// Which argument register of the C function is `site`: the LLVM function has stored state.pc, so it becomes 0. The LLVM
-// function passes what follows it one register earlier.
-enum class Site : u8 { none, rcx, r8, r8_then_r9 };
+// What a slow path's C function takes after the CpuState.
+enum class Source : u8 { none, first, second, desc, extra, zero };
 struct Row {
-  Symbol symbol;
   u32 function;  // offset in struct Runtime
-  Site site;
-  bool result;  // returns something in rax
+  std::array<Source, 5> arguments;
 };
-constexpr Row kRows[] = {
-    {Symbol::load, offsetof(Runtime, load), Site::rcx, true},
-    {Symbol::store, offsetof(Runtime, store), Site::r8, false},
-    {Symbol::load_linked, offsetof(Runtime, load_linked), Site::rcx, true},
-    {Symbol::store_conditional, offsetof(Runtime, store_conditional), Site::r8, true},
-    {Symbol::amo, offsetof(Runtime, amo), Site::r8_then_r9, true},
-    {Symbol::cas, offsetof(Runtime, cas), Site::rcx, false},
-    {Symbol::zero_block, offsetof(Runtime, zero_block), Site::rcx, false},
-    {Symbol::trap, offsetof(Runtime, trap), Site::none, false},
+using enum Source;
+// The site is always 0: the stub has stored state.pc.
+constexpr Row kRows[unsigned(Slow::count)] = {
+    {offsetof(Runtime, load), {first, desc, zero}},
+    {offsetof(Runtime, store), {first, second, desc, zero}},
+    {offsetof(Runtime, load_linked), {first, desc, zero}},
+    {offsetof(Runtime, store_conditional), {first, second, desc, zero}},
+    {offsetof(Runtime, amo), {first, second, desc, zero, extra}},
+    {offsetof(Runtime, cas), {first, desc, zero}},
+    {offsetof(Runtime, zero_block), {first, extra, zero}},
+    {offsetof(Runtime, trap), {desc, second}},
 };
+constexpr u8 kArgumentRegisters[] = {6, 2, 1, 8, 9};  // rsi rdx rcx r8 r9
 
 class Writer {
  public:
@@ -38,32 +39,54 @@ class Writer {
     a_.open(piece.write, piece.size);
   }
 
-  u64 write_slow_path(const Row& row) {
+  u64 write_slow_path(const Row& row, bool vectors) {
+    static constexpr u8 kSaved[] = {0, 1, 2, 6, 7, 8, 9, 10, 11};  // what a C function may change
+    constexpr u32 kPushed = 8 * std::size(kSaved);
+    const u32 area = (vectors ? kVectorBytes : 0) + 8;  // keeps rsp a multiple of 16 for the call
     const u64 entry = here();
-    save(row.result);
-    if (row.site == Site::r8_then_r9) a_.mov(r9d, r8d);
-    if (row.site == Site::rcx) a_.xor_(ecx, ecx);
-    if (row.site == Site::r8 || row.site == Site::r8_then_r9) a_.xor_(r8d, r8d);
-    a_.mov(rax, argument_field(offsetof(CpuState, runtime)));
+    for (u8 reg : kSaved) a_.push(Xbyak::Reg64(reg));
+    a_.sub(rsp, area);
+    if (vectors) move_vectors(true);
+    a_.mov(rdi, qword[rsp + size_t(area + kPushed + 8)]);
+    enter_host_fp();
+    for (unsigned i = 0; i < row.arguments.size(); ++i) load_argument(row.arguments[i], kArgumentRegisters[i]);
+    a_.mov(rax, field(offsetof(CpuState, runtime)));
     a_.call(qword[rax + size_t(row.function)]);
-    restore(row.result);
+    a_.mov(rdi, qword[rsp + size_t(area + kPushed + 8)]);
+    a_.mov(scratch(SlowArguments::kFirst), rax);
+    enter_guest_fp();
+    if (vectors) move_vectors(false);
+    a_.add(rsp, area);
+    for (size_t i = std::size(kSaved); i-- > 0;) a_.pop(Xbyak::Reg64(kSaved[i]));
+    a_.ret();
     return entry;
   }
 
-  // rdi = state, rsi rdx rcx = operands, r8d = what, r9 = the function.
+  // rdi = state, rsi rdx rcx = operands, r8d = what, r9 = the function. r11 is the caller's to save.
   u64 write_assist() {
+    static constexpr u8 kSaved[] = {1, 2, 6, 8, 9, 10, 7};
     const u64 entry = here();
-    save(true);
+    for (u8 reg : kSaved) a_.push(Xbyak::Reg64(reg));
+    a_.sub(rsp, kVectorBytes);
+    move_vectors(true);
+    enter_host_fp();
     a_.call(r9);
-    restore(true);
+    a_.mov(rdi, qword[rsp + size_t(kVectorBytes)]);
+    enter_guest_fp();
+    move_vectors(false);
+    a_.add(rsp, kVectorBytes);
+    for (size_t i = std::size(kSaved); i-- > 0;) a_.pop(Xbyak::Reg64(kSaved[i]));
+    a_.ret();
     return entry;
   }
 
-  // At block entry's rsp; memory is exact. The entry thunk's epilogue stores the pins, so they are loaded first.
+  // r12 = state, rsp as at block entry; memory is exact. The entry thunk's epilogue stores the pins, so they are
+  // loaded.
   u64 write_leave() {
     const u64 entry = here();
     for (unsigned i = 0; i < emit::kPinnedCount; ++i)
-      if (host_.pin_offset(i)) a_.mov(Xbyak::Reg64(emit::kPinnedRegisters[i]), field(host_.pin_offset(i)));
+      if (host_.pin_offset(i))
+        a_.mov(Xbyak::Reg64(emit::kPinnedRegisters[i]), qword[emit::rstate + size_t(host_.pin_offset(i))]);
     a_.ret();
     return entry;
   }
@@ -71,44 +94,47 @@ class Writer {
   bool failed() const { return a_.failed(); }
 
  private:
-  static constexpr u8 kSaved[] = {1, 2, 6, 7, 8, 9, 10};  // rcx rdx rsi rdi r8 r9 r10; r11 is the caller's to save
-  static constexpr u32 kSavedRdi = 3 * 8;                 // above the vectors: r10 r9 r8 rdi ...
   static constexpr u32 kVectorBytes = 16 * 32;
 
   u64 here() {
     a_.align_to(16);
     return slab_.to_exec(a_.getCurr());
   }
-  // Inside a function LLVM may have put anything into r12: thunks that are called find the state in rdi.
-  Xbyak::Address argument_field(u32 offset, u32 bits = 64) { return Xbyak::AddressFrame(bits)[rdi + size_t(offset)]; }
-  Xbyak::Address field(u32 offset, u32 bits = 64) { return Xbyak::AddressFrame(bits)[emit::rstate + size_t(offset)]; }
+  Xbyak::Address field(u32 offset, u32 bits = 64) { return Xbyak::AddressFrame(bits)[rdi + size_t(offset)]; }
+  Xbyak::Address scratch(u32 word, u32 bits = 64) { return field(u32(offsetof(CpuState, scratch)) + 8 * word, bits); }
 
-  void move_vectors(bool store) {
-    for (int i = 0; i < 16; ++i) {
-      const size_t at = size_t(i) * 32;
-      if (host_.features().avx)
-        store ? a_.vmovups(yword[rsp + at], Xbyak::Ymm(i)) : a_.vmovups(Xbyak::Ymm(i), yword[rsp + at]);
-      else
-        store ? a_.movups(xword[rsp + at], Xbyak::Xmm(i)) : a_.movups(Xbyak::Xmm(i), xword[rsp + at]);
+  void load_argument(Source source, u8 number) {
+    const Xbyak::Reg64 reg(number);
+    switch (source) {
+      case none: return;
+      case first: return a_.mov(reg, scratch(SlowArguments::kFirst));
+      case second: return a_.mov(reg, scratch(SlowArguments::kSecond));
+      case desc: return a_.mov(reg.cvt32(), scratch(SlowArguments::kDesc, 32));
+      case extra:
+        return a_.mov(reg.cvt32(), field(u32(offsetof(CpuState, scratch)) + 8 * SlowArguments::kDesc + 4, 32));
+      case zero: return a_.xor_(reg.cvt32(), reg.cvt32());
     }
   }
-  void save(bool result) {
-    if (!result) a_.push(rax);
-    for (u8 reg : kSaved) a_.push(Xbyak::Reg64(reg));
-    a_.sub(rsp, kVectorBytes + (result ? 0 : 8));  // keeps rsp a multiple of 16 for the call
-    move_vectors(true);
-    if (host_.features().avx) a_.vzeroupper();
-    a_.stmxcsr(argument_field(offsetof(CpuState, guest_mxcsr), 32));
-    a_.ldmxcsr(argument_field(offsetof(CpuState, host_mxcsr), 32));
+  void enter_host_fp() {
+    a_.stmxcsr(field(offsetof(CpuState, guest_mxcsr), 32));
+    a_.ldmxcsr(field(offsetof(CpuState, host_mxcsr), 32));
   }
-  void restore(bool result) {
-    a_.mov(rdi, qword[rsp + size_t(kVectorBytes + (result ? 0 : 8) + kSavedRdi)]);
-    a_.ldmxcsr(argument_field(offsetof(CpuState, guest_mxcsr), 32));
-    move_vectors(false);
-    a_.add(rsp, kVectorBytes + (result ? 0 : 8));
-    for (size_t i = std::size(kSaved); i-- > 0;) a_.pop(Xbyak::Reg64(kSaved[i]));
-    if (!result) a_.pop(rax);
-    a_.ret();
+  void enter_guest_fp() { a_.ldmxcsr(field(offsetof(CpuState, guest_mxcsr), 32)); }
+
+  void move_vectors(bool store) {
+    const bool avx = host_.features().avx;
+    for (int i = 0; i < 16; ++i) {
+      const Xbyak::RegExp at = rsp + size_t(i) * 32;
+      if (avx && store)
+        a_.vmovups(yword[at], Xbyak::Ymm(i));
+      else if (avx)
+        a_.vmovups(Xbyak::Ymm(i), yword[at]);
+      else if (store)
+        a_.movups(xword[at], Xbyak::Xmm(i));
+      else
+        a_.movups(Xbyak::Xmm(i), xword[at]);
+    }
+    if (avx && store) a_.vzeroupper();
   }
 
   emit::CodeSlab& slab_;
@@ -122,9 +148,10 @@ Expected<Thunks> Thunks::create(emit::CodeSlab& slab, const emit::HostRuntime& h
   MIMUS_TRY(const emit::CodeSlab::Piece piece, slab.allocate_permanent(kThunkBytes, 64));
   Writer writer(slab, host, piece);
   Thunks thunks;
-  for (const Row& row : kRows) thunks.addresses_[unsigned(row.symbol)] = writer.write_slow_path(row);
-  thunks.addresses_[unsigned(Symbol::assist)] = writer.write_assist();
-  thunks.addresses_[unsigned(Symbol::leave)] = writer.write_leave();
+  for (unsigned i = 0; i < unsigned(Slow::count); ++i)
+    for (bool vectors : {false, true}) thunks.slow_[i * 2 + vectors] = writer.write_slow_path(kRows[i], vectors);
+  thunks.symbols_[unsigned(Symbol::assist)] = writer.write_assist();
+  thunks.symbols_[unsigned(Symbol::leave)] = writer.write_leave();
   if (writer.failed()) return fail("code cache: the LLVM engine's thunks do not fit");
   return thunks;
 }

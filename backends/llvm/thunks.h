@@ -1,6 +1,8 @@
-// Thunks between LLVM functions and C++: like the ones of backends/emit/thunks.h, but with arguments in the registers
-// of the C convention and with results in rax, and keeping every register that LLVM's preserve_most and preserve_all
-// conventions promise. Made once per engine.
+// Thunks between LLVM functions and C++. Made once per engine.
+//
+// Slow paths are called by stubs (stubs.h): the state's address on the stack above the return address, arguments in
+// CpuState::scratch (cold.h), the result in the first argument's word; they keep all registers. The assist is called by
+// LLVM functions under preserve_most or preserve_all, with arguments in the registers of the C convention.
 #pragma once
 
 #include <array>
@@ -15,11 +17,13 @@ namespace mimus::jit {
 class Thunks {
  public:
   static Expected<Thunks> create(emit::CodeSlab& slab, const emit::HostRuntime& host);
-  // Executable address.
-  u64 address(Symbol symbol) const { return addresses_[unsigned(symbol)]; }
+  // Executable addresses.
+  u64 address(Symbol symbol) const { return symbols_[unsigned(symbol)]; }
+  u64 slow(Slow function, bool keep_vectors) const { return slow_[unsigned(function) * 2 + keep_vectors]; }
 
  private:
-  std::array<u64, unsigned(Symbol::count)> addresses_{};
+  std::array<u64, unsigned(Symbol::count)> symbols_{};
+  std::array<u64, unsigned(Slow::count) * 2> slow_{};
 };
 
 }  // namespace mimus::jit

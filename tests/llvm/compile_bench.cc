@@ -62,7 +62,8 @@ struct Bench {
       blocks.push_back(lift(pending[next]));
       insns += blocks.back().guest_insns;
       for (const ir::Exit& exit : blocks.back().exits)
-        if (exit.kind == ir::Exit::Kind::jump && inside(exit.target) && std::ranges::find(pending, exit.target) == pending.end())
+        if (exit.kind == ir::Exit::Kind::jump && inside(exit.target) &&
+            std::ranges::find(pending, exit.target) == pending.end())
           pending.push_back(exit.target);
     }
     return blocks;
@@ -89,7 +90,8 @@ int run(const char* file, u32 budget) {
     const auto blocks = bench.region(seed, budget);
     ir::Region region;
     u32 size = 0, ir_size = 0;
-    for (const ir::Block& b : blocks) region.blocks.push_back(&b), size += b.guest_insns, ir_size += u32(b.insts.size());
+    for (const ir::Block& b : blocks)
+      region.blocks.push_back(&b), size += b.guest_insns, ir_size += u32(b.insts.size());
     const double start = cpu_ms();
     auto code = engine->prepare(region, {});
     const double ms = cpu_ms() - start;
@@ -98,14 +100,18 @@ int run(const char* file, u32 budget) {
       continue;
     }
     if (only) fmt::print("{}\n", (*code)->dump());
-    if (getenv("VERBOSE")) fmt::print("{:#x}: {} blocks, {} insns, {} ir, {} bytes: {:.2f} ms\n", seed, blocks.size(), size, ir_size, (*code)->host_bytes().size(), ms);
+    if (getenv("VERBOSE"))
+      fmt::print("{:#x}: {} blocks, {} insns, {} ir, {} bytes: {:.2f} ms\n", seed, blocks.size(), size, ir_size,
+                 (*code)->host_bytes().size(), ms);
     auto& [sum, count] = by_size[std::bit_ceil(size)];
     sum += ms, ++count, total += ms, insns += size, bytes += (*code)->host_bytes().size();
   }
   for (const auto& [size, entry] : by_size)
-    fmt::print("up to {:4} insns: {:3} regions, {:.2f} ms each\n", size, entry.second, entry.first / double(entry.second));
+    fmt::print("up to {:4} insns: {:3} regions, {:.2f} ms each\n", size, entry.second,
+               entry.first / double(entry.second));
   fmt::print("{:.1f} ms in all, {:.1f} us and {:.1f} bytes of code ({:.1f} with stubs) per guest instruction\n", total,
-             total * 1000 / double(insns), double(bytes) / double(insns), double(slab->used() - before) / double(insns));
+             total * 1000 / double(insns), double(bytes) / double(insns),
+             double(slab->used() - before) / double(insns));
   return 0;
 }
 
