@@ -15,8 +15,7 @@ struct CompiledRegion {
   std::vector<u8> object;  // ELF relocatable
   std::vector<ExitStub> stubs;
   std::vector<ColdSite> cold_sites;
-  bool keeps_vectors = false;  // values may live in vector registers across cold sites
-  std::string listing;         // LLVM IR, when asked for
+  std::string listing;  // LLVM IR, when asked for
 };
 
 class Compiler {

@@ -94,8 +94,7 @@ Value* Lowering::call_function(const void* function, llvm::ArrayRef<Value*> oper
   const auto type = llvm::FunctionType::get(b.getInt64Ty(), types, false);
   const llvm::StringRef name(kSymbolNames[unsigned(Symbol::assist)]);
   auto* thunk = llvm::cast<llvm::Function>(module_.getOrInsertFunction(name, type).getCallee());
-  // The thunk saves what a C function clobbers; without floating point in the region nothing lives in vector registers.
-  const auto convention = plan_.uses_fp ? llvm::CallingConv::PreserveAll : llvm::CallingConv::PreserveMost;
+  constexpr auto convention = llvm::CallingConv::PreserveAll;  // the thunk saves what a C function may change
   thunk->setVisibility(llvm::GlobalValue::HiddenVisibility);
   thunk->setCallingConv(convention);
   llvm::CallInst* call = b.CreateCall(type, thunk, args);

@@ -55,8 +55,6 @@ void find_order(RegionPlan& plan) {
 void summarise(BlockPlan& summary, const ir::Block& block, const RuntimeLayout& layout, RegionPlan& plan) {
   for (const ir::Inst& inst : block.insts) {
     plan.uses_vectors |= inst.type.is_vector();
-    plan.uses_fp |=
-        inst.type.is_float() || inst.type.is_vector() || has(ir::info(inst.op).effects, ir::Effects::fp_env);
     if (inst.op == ir::Op::read) {
       const auto slot = ir::SlotId(inst.imm);
       if (!summary.clobbers && !summary.written.has(slot)) summary.wanted.add(slot);

@@ -39,14 +39,14 @@ class Writer {
     a_.open(piece.write, piece.size);
   }
 
-  u64 write_slow_path(const Row& row, bool vectors) {
+  u64 write_slow_path(const Row& row) {
     static constexpr u8 kSaved[] = {0, 1, 2, 6, 7, 8, 9, 10, 11};  // what a C function may change
     constexpr u32 kPushed = 8 * std::size(kSaved);
-    const u32 area = (vectors ? kVectorBytes : 0) + 8;  // keeps rsp a multiple of 16 for the call
+    constexpr u32 area = kVectorBytes + 8;  // keeps rsp a multiple of 16 for the call
     const u64 entry = here();
     for (u8 reg : kSaved) a_.push(Xbyak::Reg64(reg));
     a_.sub(rsp, area);
-    if (vectors) move_vectors(true);
+    move_vectors(true);
     a_.mov(rdi, qword[rsp + size_t(area + kPushed + 8)]);
     enter_host_fp();
     for (unsigned i = 0; i < row.arguments.size(); ++i) load_argument(row.arguments[i], kArgumentRegisters[i]);
@@ -55,7 +55,7 @@ class Writer {
     a_.mov(rdi, qword[rsp + size_t(area + kPushed + 8)]);
     a_.mov(scratch(SlowArguments::kFirst), rax);
     enter_guest_fp();
-    if (vectors) move_vectors(false);
+    move_vectors(false);
     a_.add(rsp, area);
     for (size_t i = std::size(kSaved); i-- > 0;) a_.pop(Xbyak::Reg64(kSaved[i]));
     a_.ret();
@@ -148,8 +148,7 @@ Expected<Thunks> Thunks::create(emit::CodeSlab& slab, const emit::HostRuntime& h
   MIMUS_TRY(const emit::CodeSlab::Piece piece, slab.allocate_permanent(kThunkBytes, 64));
   Writer writer(slab, host, piece);
   Thunks thunks;
-  for (unsigned i = 0; i < unsigned(Slow::count); ++i)
-    for (bool vectors : {false, true}) thunks.slow_[i * 2 + vectors] = writer.write_slow_path(kRows[i], vectors);
+  for (unsigned i = 0; i < unsigned(Slow::count); ++i) thunks.slow_[i] = writer.write_slow_path(kRows[i]);
   thunks.symbols_[unsigned(Symbol::assist)] = writer.write_assist();
   thunks.symbols_[unsigned(Symbol::leave)] = writer.write_leave();
   if (writer.failed()) return fail("code cache: the LLVM engine's thunks do not fit");

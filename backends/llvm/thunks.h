@@ -1,8 +1,9 @@
 // Thunks between LLVM functions and C++. Made once per engine.
 //
 // Slow paths are called by stubs (stubs.h): the state's address on the stack above the return address, arguments in
-// CpuState::scratch (cold.h), the result in the first argument's word; they keep all registers. The assist is called by
-// LLVM functions under preserve_most or preserve_all, with arguments in the registers of the C convention.
+// CpuState::scratch (cold.h), the result in the first argument's word; they keep all registers, the vector
+// ones too: LLVM has uses for those in integer code. The assist is called by LLVM functions under preserve_all, with
+// arguments in the registers of the C convention.
 #pragma once
 
 #include <array>
@@ -19,11 +20,11 @@ class Thunks {
   static Expected<Thunks> create(emit::CodeSlab& slab, const emit::HostRuntime& host);
   // Executable addresses.
   u64 address(Symbol symbol) const { return symbols_[unsigned(symbol)]; }
-  u64 slow(Slow function, bool keep_vectors) const { return slow_[unsigned(function) * 2 + keep_vectors]; }
+  u64 slow(Slow function) const { return slow_[unsigned(function)]; }
 
  private:
   std::array<u64, unsigned(Symbol::count)> symbols_{};
-  std::array<u64, unsigned(Slow::count) * 2> slow_{};
+  std::array<u64, unsigned(Slow::count)> slow_{};
 };
 
 }  // namespace mimus::jit

@@ -185,6 +185,7 @@ struct MachineRuntime {
     const unsigned reserved = std::exchange(q.state.reservation_size, 0);
     u8* to = q.place(true);
     if (!to || reserved != q.bytes || q.state.reservation_address != va) return 1;
+    if (std::memcmp(to, q.state.reservation_value, q.bytes) != 0) return 1;  // as the machine's runtime does
     write(to, wide, q.bytes, false);
     return 0;
   }
