@@ -6,9 +6,9 @@
 #include <memory>
 #include <string>
 
-#include "core/device/clock.h"
 #include "core/device/event_queue.h"
 #include "core/device/guest_error.h"
+#include "core/device/timebase.h"
 #include "core/engine/accelerator.h"
 #include "core/engine/engine.h"
 #include "core/engine/frontend.h"
@@ -21,8 +21,8 @@ namespace mimus::dbt {
 struct Tiers {
   Engine* fallback = nullptr;  // interp: runs what `cold` cannot prepare; never null
   Engine* cold = nullptr;      // runs everything else from its first execution on; may be the fallback
-  std::function<Expected<Engine*>()>
-      load_warm = {};  // called once, on the compile thread, when something is hot; may be empty
+  std::function<Expected<Engine*>()> load_warm =
+      {};  // called once, on the compile thread, when something is hot; may be empty
   u32 warm_after = 0;
   u32 region_insns = 256;  // budget of a warm region
 };
@@ -36,9 +36,8 @@ struct DumpHook {
 struct DbtConfig {
   const Frontend& frontend;
   PhysicalMemory& memory;
-  Clock& clock;
   EventQueue& events;
-  u64 timebase_hz = 10'000'000;
+  Timebase& timebase;
   u32 cpus = 1;
   Tiers tiers = {};
   std::function<size_t()> code_space_left = {};                       // bytes; empty: unlimited

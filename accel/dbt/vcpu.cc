@@ -239,19 +239,21 @@ bool Vcpu::fetch(GuestPc pc, GuestPa& physical, Fault& fault) {
 
 // ---- CpuPort ----
 
-u64 Vcpu::timebase() { return u64(u128(config_.clock.now_ns()) * config_.timebase_hz / 1'000'000'000); }
+u64 Vcpu::timebase() { return config_.timebase.ticks(); }
 
 void Vcpu::set_timer(unsigned timer, u64 deadline_ticks) {
   timers_fired_.fetch_and(~(1u << timer));
-  if (deadline_ticks == ~u64{0}) return config_.events.disarm(timers_[timer]);
-  if (deadline_ticks <= timebase()) {
+  const u64 deadline_ns =
+      deadline_ticks == Timebase::kNever ? Timebase::kNever : config_.timebase.deadline_ns(deadline_ticks);
+  if (deadline_ns == 0) {  // it has passed
     config_.events.disarm(timers_[timer]);
     timers_fired_.fetch_or(1u << timer);
     state_->exit_request.store(1, std::memory_order_relaxed);
-    return;
+  } else if (deadline_ns == Timebase::kNever) {
+    config_.events.disarm(timers_[timer]);
+  } else {
+    config_.events.arm(timers_[timer], deadline_ns);
   }
-  const u128 ns = (u128(deadline_ticks) * 1'000'000'000 + config_.timebase_hz - 1) / config_.timebase_hz;
-  config_.events.arm(timers_[timer], ns > ~u64{0} / 2 ? ~u64{0} / 2 : u64(ns));
 }
 
 void Vcpu::flush_tlb(const TlbFlush& flush) {

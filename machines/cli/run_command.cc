@@ -47,8 +47,7 @@ class Session {
       return usage_error(fmt::format("--accel {}: known accelerators are auto and dbt", options_.accel));
     if (options_.smp < 1 || options_.smp > 64)
       return usage_error(fmt::format("--smp {}: that many CPUs?", options_.smp));
-    dbt::DbtConfig config{*isa_.frontend, vm_.memory(), vm_.clock(), vm_.events()};
-    config.timebase_hz = kTimebaseHz;
+    dbt::DbtConfig config{*isa_.frontend, vm_.memory(), vm_.events(), vm_.timebase()};
     config.cpus = options_.smp;
     config.guest_errors = &vm_;
     config.verify_ir = options_.verify;
