@@ -1,8 +1,8 @@
 #include "tests/diff/oracle.h"
 
 #include <elf.h>
-#include <fcntl.h>
 #include <fmt/format.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,13 +19,23 @@ namespace {
 constexpr unsigned kVarRecord = 256, kVarCount = 264, kVarResult = 272, kVarTemp = 280;
 constexpr GuestVa kRecords = 0x11000000;
 
-// A record: where to start, and the state before. Results are MachineStates.
+// A record: where to start, and the state before.
 struct Record {
   u64 start;
   MachineState before;
 };
 static_assert(sizeof(MachineState) == 776 && sizeof(Record) == 784);
 constexpr unsigned kX = 0, kF = 256, kFcsr = 512, kWindowAt = 520;
+constexpr unsigned kSignal = offsetof(OracleResult, signal), kAddress = offsetof(OracleResult, address),
+                   kPc = offsetof(OracleResult, pc);
+
+// Signals are taken on a stack of their own. Linux's structures on RISC-V: siginfo_t.si_addr, and in ucontext_t the
+// program counter and x1..x31, then f0..f31 and fcsr.
+constexpr GuestVa kSignalStack = 0x10700000;
+constexpr unsigned kSignalStackBytes = 0x4000;
+constexpr unsigned kSiAddr = 16, kUcPc = 176, kUcF = kUcPc + 256, kUcFcsr = kUcF + 256;
+constexpr unsigned kSaFlags = 0x4 | 0x08000000 | 0x40000000;  // SIGINFO, ONSTACK, NODEFER
+constexpr unsigned kSigactionCall = 134, kSigaltstackCall = 132;
 
 void each_register(std::string& text, const char* insn, bool is_float, unsigned base_offset, std::string_view base,
                    std::span<const unsigned> except) {
@@ -44,35 +54,77 @@ void copy_window(std::string& text, bool load, std::string_view base, std::strin
   }
 }
 
-std::string driver(u64 count, u64 results) {
-  constexpr unsigned kTemporary = 5, kFirst = 1, kSecond = 2;  // t0; ra and sp
-  std::string text = fmt::format("lui t6, {:#x}\n", kContext >> 12);
-  text += fmt::format("li t0, {}\nsd t0, {}(t6)\n", kRecords, kVarRecord);
-  text += fmt::format("li t0, {}\nsd t0, {}(t6)\n", count, kVarCount);
-  text += fmt::format("li t0, {}\nsd t0, {}(t6)\n", results, kVarResult);
+// Stores `value` of 8 bytes into a variable.
+void set_variable(std::string& text, unsigned variable, u64 value) {
+  text += fmt::format("li t0, {}\nsd t0, {}(t6)\n", value, variable);
+}
 
-  // Enter the next sequence: no reservation, window, fcsr, registers, and last t0 itself.
+// Every signal that a sequence may cause goes to "signal"; the structures are built in the variables.
+void install_handlers(std::string& text) {
+  constexpr unsigned kStructure = 512;
+  set_variable(text, kStructure, kSignalStack);
+  set_variable(text, kStructure + 8, 0);
+  set_variable(text, kStructure + 16, kSignalStackBytes);
+  text += fmt::format("addi a0, t6, {}\naddi a1, zero, 0\nli a7, {}\necall\n", kStructure, kSigaltstackCall);
+  text += fmt::format("la t0, signal\nsd t0, {}(t6)\n", kStructure);
+  set_variable(text, kStructure + 8, kSaFlags);
+  set_variable(text, kStructure + 16, 0);
+  for (int number : {SIGILL, SIGTRAP, SIGBUS, SIGSEGV}) {
+    text += fmt::format("addi a0, zero, {}\naddi a1, t6, {}\naddi a2, zero, 0\naddi a3, zero, 8\nli a7, {}\necall\n",
+                        number, kStructure, kSigactionCall);
+  }
+}
+
+// Enters the next sequence: no reservation, window, fcsr, registers, and last t0 itself.
+void enter(std::string& text) {
+  constexpr unsigned kTemporary = 5;  // t0
   text += fmt::format("next: ld t0, {}(t6)\naddi t1, t6, 128\nsc.w zero, zero, (t1)\n", kVarRecord);
   copy_window(text, true, "t0", "t1", 8 + kWindowAt);
   text += fmt::format("ld t1, {}(t0)\ncsrrw zero, fcsr, t1\n", 8 + kFcsr);
   each_register(text, "fld", true, 8 + kF, "t0", {});
   each_register(text, "ld", false, 8 + kX, "t0", std::span(&kTemporary, 1));
   text += fmt::format("ld t6, 0(t0)\nld t0, {}(t0)\njalr zero, 0(t6)\n", 8 + kX + 8 * kTemporary);
+}
 
-  // It ends here with t6 = kContext.
-  const unsigned saved[] = {kFirst, kSecond};
+// A sequence ends at "done" with t6 = kContext, or at "signal" with the handler's arguments.
+void leave(std::string& text) {
+  constexpr unsigned kSaved[] = {1, 2};  // ra and sp
   text += fmt::format("done: sd ra, {}(t6)\nld ra, {}(t6)\n", kVarTemp, kVarResult);
-  text += fmt::format("sd sp, {}(ra)\nld sp, {}(t6)\nsd sp, {}(ra)\n", kX + 8 * kSecond, kVarTemp, kX + 8 * kFirst);
-  each_register(text, "sd", false, kX, "ra", saved);
+  text += fmt::format("sd sp, {}(ra)\nld sp, {}(t6)\nsd sp, {}(ra)\n", kX + 16, kVarTemp, kX + 8);
+  each_register(text, "sd", false, kX, "ra", kSaved);
   each_register(text, "fsd", true, kF, "ra", {});
   text += fmt::format("csrrs sp, fcsr, zero\nsd sp, {}(ra)\n", kFcsr);
+  for (unsigned field : {kSignal, kAddress, kPc}) text += fmt::format("sd zero, {}(ra)\n", field);
+  text += "j advance\n";
+
+  text += fmt::format("signal: lui t6, {:#x}\nld ra, {}(t6)\n", kContext >> 12, kVarResult);
+  text += fmt::format("sd a0, {}(ra)\n", kSignal);
+  auto copy = [&](const char* load, unsigned from, const char* base, unsigned to) {
+    text += fmt::format("{} t0, {}({})\nsd t0, {}(ra)\n", load, from, base, to);
+  };
+  copy("ld", kSiAddr, "a1", kAddress);
+  copy("ld", kUcPc, "a2", kPc);
+  for (unsigned n = 1; n < 31; ++n) copy("ld", kUcPc + 8 * n, "a2", kX + 8 * n);
+  for (unsigned n = 0; n < 32; ++n) copy("ld", kUcF + 8 * n, "a2", kF + 8 * n);
+  copy("lwu", kUcFcsr, "a2", kFcsr);
+
+  text += "advance:\n";
   copy_window(text, false, "ra", "sp", kWindowAt);
-  text += fmt::format("addi ra, ra, {}\nsd ra, {}(t6)\n", sizeof(MachineState), kVarResult);
+  text += fmt::format("addi ra, ra, {}\nsd ra, {}(t6)\n", sizeof(OracleResult), kVarResult);
   text += fmt::format("ld ra, {0}(t6)\naddi ra, ra, {1}\nsd ra, {0}(t6)\n", kVarRecord, sizeof(Record));
   text += fmt::format("ld ra, {0}(t6)\naddi ra, ra, -1\nsd ra, {0}(t6)\nbeq ra, zero, over\nj next\n", kVarCount);
+}
 
+std::string driver(u64 count, u64 results) {
+  std::string text = fmt::format("lui t6, {:#x}\n", kContext >> 12);
+  set_variable(text, kVarRecord, kRecords);
+  set_variable(text, kVarCount, count);
+  set_variable(text, kVarResult, results);
+  install_handlers(text);
+  enter(text);
+  leave(text);
   // write(1, results, bytes) until all is out; exit(0).
-  text += fmt::format("over: li s0, {}\nli s1, {}\n", results, count * sizeof(MachineState));
+  text += fmt::format("over: li s0, {}\nli s1, {}\n", results, count * sizeof(OracleResult));
   text += "more: addi a0, zero, 1\naddi a1, s0, 0\naddi a2, s1, 0\nli a7, 64\necall\n";
   text += "add s0, s0, a0\nsub s1, s1, a0\nblt zero, s1, more\nli a7, 93\naddi a0, zero, 0\necall\n";
   return text;
@@ -105,8 +157,9 @@ std::vector<u8> make_elf(std::span<const Sequence> sequences) {
   u64 code_at = kPageSize, records_at = code_at + align_up(placement.image.size(), kPageSize);
   Elf64_Phdr segments[] = {
       segment(code_at, kCode, placement.image.size(), placement.image.size()),
+      segment(0, kSignalStack, 0, kSignalStackBytes),
       segment(0, kContext - kPageSize, 0, 2 * kPageSize),
-      segment(records_at, kRecords, records.size(), records.size() + sequences.size() * sizeof(MachineState)),
+      segment(records_at, kRecords, records.size(), records.size() + sequences.size() * sizeof(OracleResult)),
   };
   Elf64_Ehdr header{};
   std::memcpy(header.e_ident, ELFMAG, SELFMAG);
@@ -159,7 +212,7 @@ Placement place(std::span<const Sequence> sequences) {
   return placement;
 }
 
-Expected<std::vector<MachineState>> run_oracle(std::span<const Sequence> sequences) {
+Expected<std::vector<OracleResult>> run_oracle(std::span<const Sequence> sequences) {
   std::string path = fmt::format("{}/mimus-diff-{}", P_tmpdir, getpid());
   std::vector<u8> elf = make_elf(sequences);
   FILE* file = std::fopen(path.c_str(), "wb");
@@ -167,9 +220,9 @@ Expected<std::vector<MachineState>> run_oracle(std::span<const Sequence> sequenc
   bool written = std::fwrite(elf.data(), 1, elf.size(), file) == elf.size();
   std::fclose(file);
   chmod(path.c_str(), 0755);
-  std::vector<MachineState> results(sequences.size());
+  std::vector<OracleResult> results(sequences.size());
   FILE* pipe = written ? popen((kCommand + path).c_str(), "r") : nullptr;
-  size_t got = pipe ? std::fread(results.data(), sizeof(MachineState), results.size(), pipe) : 0;
+  size_t got = pipe ? std::fread(results.data(), sizeof(OracleResult), results.size(), pipe) : 0;
   int status = pipe ? pclose(pipe) : -1;
   std::remove(path.c_str());
   if (status != 0 || got != results.size()) {

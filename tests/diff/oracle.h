@@ -11,8 +11,12 @@ namespace mimus::diff {
 
 bool oracle_available();
 
-// The state after each sequence.
-Expected<std::vector<MachineState>> run_oracle(std::span<const Sequence> sequences);
+// The state after a sequence, and the signal that ended it (0: none) with its address and PC.
+struct OracleResult {
+  MachineState state;
+  u64 signal = 0, address = 0, pc = 0;
+};
+Expected<std::vector<OracleResult>> run_oracle(std::span<const Sequence> sequences);
 
 // Where the oracle's program has the code of each sequence, and where all of them end.
 struct Placement {

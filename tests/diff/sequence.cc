@@ -86,15 +86,16 @@ u64 float_register(Rng& rng) {
   }
 }
 
+// Instructions that always trap in user mode.
 bool traps(const InsnDesc& d) {
-  return d.extension == Ext::S || d.extension == Ext::Svinval || d.mnemonic.ends_with("ecall") ||
+  return d.extension == Ext::S || d.extension == Ext::Svinval || d.mnemonic == "ecall" ||
          d.mnemonic.ends_with("ebreak") || d.mnemonic == "mret" || d.mnemonic == "wfi";
 }
+// ecall would be a system call there.
 bool oracle_knows(const InsnDesc& d) {
   return d.extension != Ext::Zicond && d.extension != Ext::Zicbom && d.extension != Ext::Zicboz &&
-         d.extension != Ext::Zawrs;
+         d.extension != Ext::Zawrs && d.mnemonic != "ecall";
 }
-bool harmless(const InsnDesc& d, const Options& options) { return !traps(d) && (!options.oracle || oracle_knows(d)); }
 
 class Maker {
  public:
@@ -111,12 +112,16 @@ class Maker {
 
   Sequence run() {
     for (unsigned i = 0; i < options_.length; ++i) {
-      tame_ = options_.oracle || rng_() % 8 != 0;
+      tame_ = rng_() % 12 != 0;
       u32 raw = riscv::random_insn(
-          rng_, [&](const InsnDesc& d) { return tame_ ? harmless(d, options_) : in_sequences(d, options_); });
+          rng_, [&](const InsnDesc& d) { return in_sequences(d, options_) && !(tame_ && traps(d)); });
       Insn insn;
       riscv::decode(raw, kModel, insn);
       entries_.push_back(next());
+      if (!tame_ && rng_() % 8 == 0) {
+        push(rng_() % 2 ? 0 : ~u32{0});  // defined to be illegal (Volume I, 1.5)
+        continue;
+      }
       add_row(*insn.desc, raw);
     }
     // An instruction must not be reached without the ones that prepare its address.
@@ -163,26 +168,41 @@ class Maker {
   }
 
   void memory(const InsnDesc& d, u32 raw) {
-    if (!tame_ && rng_() % 2 == 0) return push(raw);  // to wherever the register points
     s64 imm = riscv::extract_immediate(d.format, raw);
     if (imm < -1024 || imm > 1024) {
       imm %= 1024;
       raw = riscv::insert_immediate(d.format, raw, imm);
       imm = riscv::extract_immediate(d.format, raw);
     }
+    // The oracle looks neither at alignment nor at permissions when an SC has no reservation.
+    bool sc = d.mnemonic.starts_with("sc.");
+    bool tame = tame_ || (sc && options_.oracle);
     unsigned base = address_register(d, raw);
+    if (!tame && rng_() % 2 == 0) return bad_address(base, imm, raw);
     u64 offset = rng_() % (kWindow - 8);
-    bool misaligned = !tame_;
-    if (is_atomic(d) && !misaligned) offset &= ~u64{7};
-    if (!is_atomic(d) && rng_() % 2) offset &= ~u64{7};
+    if (is_atomic(d) ? tame : rng_() % 2 != 0) offset &= ~u64{7};
     // An SC of another width than the LR's may succeed or fail (Volume I, 14.2): LR and stray SC never meet.
     if (options_.oracle && d.mnemonic.starts_with("lr.")) offset %= kWindow / 2;
-    if (options_.oracle && d.mnemonic.starts_with("sc.")) offset = kWindow / 2 + offset % (kWindow / 2);
+    if (options_.oracle && sc) offset = kWindow / 2 + offset % (kWindow / 2);
     if (d.mnemonic.starts_with("cbo")) offset = 128 + rng_() % 64;
     std::string address = fmt::format("addi {}, t6, {}", riscv::register_name(base), s64(offset) - 128 - imm);
     push(address);
     push(raw);
-    if (d.mnemonic.starts_with("lr.") && rng_() % 4 != 0) store_conditional(d, raw, base, address);
+    if (tame_ && d.mnemonic.starts_with("lr.") && rng_() % 4 != 0) store_conditional(d, raw, base, address);
+  }
+
+  // Nothing is mapped from kRamEnd on, nor below kCode; an access may begin in the last page and end behind it.
+  void bad_address(unsigned base, s64 imm, u32 raw) {
+    auto name = riscv::register_name(base);
+    switch (rng_() % 3) {
+      case 0: push(fmt::format("lui {}, 0x20000", name)); break;
+      case 1: push(fmt::format("addi {}, zero, {}", name, s64(rng_() % 1000) - imm)); break;
+      default:
+        push(fmt::format("lui {}, {:#x}", name, kRamEnd >> 12));
+        push(fmt::format("addi {0}, {0}, {1}", name, -s64(rng_() % 8) - imm));
+        break;
+    }
+    push(raw);
   }
 
   // The SC that belongs to an LR, with something in between.
@@ -239,7 +259,7 @@ class Maker {
 
 }  // namespace
 
-bool in_sequences(const InsnDesc& row, const Options& options) { return !options.oracle || harmless(row, options); }
+bool in_sequences(const InsnDesc& row, const Options& options) { return !options.oracle || oracle_knows(row); }
 
 Sequence make_sequence(u64 seed, const Options& options) { return Maker(seed, options).run(); }
 
@@ -282,8 +302,8 @@ std::string Sequence::listing(GuestVa base) const {
     u32 raw = 0;
     std::memcpy(&raw, &bytes[pc - base], item.length);
     Insn insn;
-    riscv::decode(raw, kModel, insn);
-    text += fmt::format("  {:#x}: {:<8x}  {}\n", pc, raw, riscv::disassemble(insn, pc));
+    bool known = riscv::decode(raw, kModel, insn);
+    text += fmt::format("  {:#x}: {:<8x}  {}\n", pc, raw, known ? riscv::disassemble(insn, pc) : "(illegal)");
     pc += item.length;
   }
   return text;

@@ -12,7 +12,7 @@ namespace mimus::diff {
 
 // Memory that sequences see: a window of kWindow bytes around kContext, which is a page boundary. x31 holds kContext
 // throughout. The driver of the oracle keeps its variables above the window.
-inline constexpr GuestVa kCode = 0x10000000, kContext = 0x10801000;
+inline constexpr GuestVa kCode = 0x10000000, kContext = 0x10801000, kRamEnd = kContext + kPageSize;
 inline constexpr unsigned kWindow = 256;
 
 // Registers and memory before or after a sequence, as they lie in the oracle's records. x[0] is unused.
