@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .apt import KEYRING, mirror, require, run
 from .deb import store_uncompressed
+from .emulator import command
 from .store import GuestError, cache_root, say
 
 HERE = Path(__file__).parent
@@ -60,19 +61,6 @@ def make_boot_disk(out, image, initrd):
         _write_disk(out, root, 96 * MIB)
 
 
-def _emulator(image, initrd, disk, append):
-    """Command of a machine that boots the kernel with the disk: the build's own mimus on request, else QEMU."""
-    own = os.environ.get("MIMUS_SETUP_EMULATOR")
-    cpus = str(min(4, os.cpu_count() or 1))
-    if own:
-        return [own, "run", "--isa", "riscv64", "--smp", cpus, "--memory", "1G", "--kernel", image, "--initrd", initrd,
-                "--disk", f"{disk},format=raw", "--append", append]
-    require("qemu-system-riscv64", "qemu-system-misc")
-    return ["qemu-system-riscv64", "-M", "virt", "-smp", cpus, "-m", "1G", "-nographic", "-no-reboot", "-kernel", image,
-            "-initrd", initrd, "-append", append, "-device", "virtio-blk-device,drive=d",
-            "-drive", f"id=d,if=none,format=raw,cache=unsafe,file={disk}"]
-
-
 def make_debian(out, suite, kernel, initrd):
     """debootstrap in two halves: unpacking here, configuration by the packages themselves in the booted guest."""
     for program in ("debootstrap", "fakeroot", "mke2fs", "e2fsck"):
@@ -98,9 +86,9 @@ def _configure(out, image, initrd):
     log = cache_root() / "debian-disk-setup.log"
     append = ("console=ttyS0 quiet panic=-1 -- mount -t ext4 /dev/vda1 /mnt && "
               "for d in proc sys dev; do mount -o bind /$d /mnt/$d; done; chroot /mnt /mimus-setup.sh; "
-              "umount /mnt/proc /mnt/sys /mnt/dev; umount /mnt")
+              "umount /mnt/proc /mnt/sys /mnt/dev 2>/dev/null; umount /mnt")
     with open(log, "wb") as output:
-        result = subprocess.run(_emulator(str(image), str(initrd), str(out), append), stdin=subprocess.DEVNULL,
+        result = subprocess.run(command(str(image), str(initrd), str(out), append), stdin=subprocess.DEVNULL,
                                 stdout=output, stderr=subprocess.STDOUT, timeout=3600, check=False)
     if result.returncode != 0 or b"mimus-setup: done" not in log.read_bytes():
         raise GuestError(f"the configuration of the Debian guest failed; its console is in {log}")
