@@ -12,7 +12,7 @@ constexpr u32 kMaxInsns = 65535;  // Record::insn
 
 class InterpCode final : public Code {
  public:
-  InterpCode(const ir::Region& region, const RuntimeLayout& layout, const PrepareOptions& options);
+  InterpCode(const ir::Region& region, const RuntimeLayout& layout, const PrepareOptions& options, bool fuse);
 
   void run(CpuState& state) override;
   std::span<const CodeEdge> edges() const override { return edges_; }
@@ -30,7 +30,7 @@ class InterpCode final : public Code {
   std::atomic<u32> executions_{0};
 };
 
-InterpCode::InterpCode(const ir::Region& region, const RuntimeLayout& layout, const PrepareOptions& options)
+InterpCode::InterpCode(const ir::Region& region, const RuntimeLayout& layout, const PrepareOptions& options, bool fuse)
     : entry_(region.blocks[0]->key.pc), options_(options) {
   program_.helpers = layout.helpers;
   program_.counts = options.count_insns;
@@ -38,7 +38,7 @@ InterpCode::InterpCode(const ir::Region& region, const RuntimeLayout& layout, co
   for (u32 i = 0; i < region.blocks.size(); ++i) {
     starts.push_back(u32(program_.records.size()));
     add_exits(region, i, options);
-    Lowering(program_, *region.blocks[i], layout).run();
+    Lowering(program_, *region.blocks[i], layout, fuse).run();
   }
   program_.records.shrink_to_fit();
   chain_blocks(region, starts);  // takes addresses of records: last
@@ -114,25 +114,29 @@ std::string InterpCode::dump() const {
 
 class InterpEngine final : public Engine {
  public:
-  explicit InterpEngine(const RuntimeLayout& layout) : layout_(layout) {}
+  InterpEngine(const RuntimeLayout& layout, bool fuse) : layout_(layout), fuse_(fuse) {}
   std::string_view name() const override { return "interp"; }
 
   Expected<std::unique_ptr<Code>> prepare(const ir::Region& region, const PrepareOptions& options) override {
     size_t insns = 0;
     for (const ir::Block* block : region.blocks) insns += block->insts.size();
     if (region.blocks.empty() || insns > kMaxInsns) return fail("interp: a region of no or too many instructions");
-    return std::make_unique<InterpCode>(region, layout_, options);
+    return std::make_unique<InterpCode>(region, layout_, options, fuse_);
   }
 
  private:
   const RuntimeLayout& layout_;
+  const bool fuse_;
 };
 
 }  // namespace
 }  // namespace interp
 
 std::unique_ptr<Engine> make_interp_engine(const RuntimeLayout& layout) {
-  return std::make_unique<interp::InterpEngine>(layout);
+  return std::make_unique<interp::InterpEngine>(layout, true);
+}
+std::unique_ptr<Engine> make_plain_interp_engine(const RuntimeLayout& layout) {
+  return std::make_unique<interp::InterpEngine>(layout, false);
 }
 
 }  // namespace mimus

@@ -8,7 +8,10 @@
 
 namespace mimus {
 
-// `layout` must live as long as the engine and the code it makes.
+// `layout` must live as long as the engine and the code it makes. Slot reads and writes, widening and branches become
+// part of the ops beside them.
 std::unique_ptr<Engine> make_interp_engine(const RuntimeLayout& layout);
+// The same with one record for every instruction: what the former is measured by.
+std::unique_ptr<Engine> make_plain_interp_engine(const RuntimeLayout& layout);
 
 }  // namespace mimus

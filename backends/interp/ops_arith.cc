@@ -1,5 +1,5 @@
 // Integer arithmetic and comparison.
-#include "backends/interp/lanes.h"
+#include "backends/interp/hot.h"
 
 namespace mimus::interp {
 
@@ -46,13 +46,13 @@ bool is_min_by_minus_one(Lane<W> a, Lane<W> b) {
 }  // namespace
 
 Handler lower_add(Lowering& l) {
-  return lanewise<2>(l, []<unsigned W>(Lane<W> a, Lane<W> b) { return a.bits + b.bits; });
+  return hot_binary(l, []<unsigned W>(Lane<W> a, Lane<W> b) { return a.bits + b.bits; });
 }
 Handler lower_sub(Lowering& l) {
-  return lanewise<2>(l, []<unsigned W>(Lane<W> a, Lane<W> b) { return a.bits - b.bits; });
+  return hot_binary(l, []<unsigned W>(Lane<W> a, Lane<W> b) { return a.bits - b.bits; });
 }
 Handler lower_mul(Lowering& l) {
-  return lanewise<2>(l, []<unsigned W>(Lane<W> a, Lane<W> b) {
+  return hot_binary(l, []<unsigned W>(Lane<W> a, Lane<W> b) {
     using Wide = std::conditional_t<(W < 64), u64, Uint<W>>;
     return Wide{a.bits} * Wide{b.bits};
   });
@@ -139,22 +139,22 @@ Handler lower_sat_usub(Lowering& l) {
 }
 
 Handler lower_eq(Lowering& l) {
-  return lanewise<2, 1>(l, []<unsigned W>(Lane<W> a, Lane<W> b) { return a.bits == b.bits; });
+  return hot_comparison(l, []<unsigned W>(Lane<W> a, Lane<W> b) { return a.bits == b.bits; });
 }
 Handler lower_ne(Lowering& l) {
-  return lanewise<2, 1>(l, []<unsigned W>(Lane<W> a, Lane<W> b) { return a.bits != b.bits; });
+  return hot_comparison(l, []<unsigned W>(Lane<W> a, Lane<W> b) { return a.bits != b.bits; });
 }
 Handler lower_slt(Lowering& l) {
-  return lanewise<2, 1>(l, []<unsigned W>(Lane<W> a, Lane<W> b) { return a.s() < b.s(); });
+  return hot_comparison(l, []<unsigned W>(Lane<W> a, Lane<W> b) { return a.s() < b.s(); });
 }
 Handler lower_sle(Lowering& l) {
-  return lanewise<2, 1>(l, []<unsigned W>(Lane<W> a, Lane<W> b) { return a.s() <= b.s(); });
+  return hot_comparison(l, []<unsigned W>(Lane<W> a, Lane<W> b) { return a.s() <= b.s(); });
 }
 Handler lower_ult(Lowering& l) {
-  return lanewise<2, 1>(l, []<unsigned W>(Lane<W> a, Lane<W> b) { return a.bits < b.bits; });
+  return hot_comparison(l, []<unsigned W>(Lane<W> a, Lane<W> b) { return a.bits < b.bits; });
 }
 Handler lower_ule(Lowering& l) {
-  return lanewise<2, 1>(l, []<unsigned W>(Lane<W> a, Lane<W> b) { return a.bits <= b.bits; });
+  return hot_comparison(l, []<unsigned W>(Lane<W> a, Lane<W> b) { return a.bits <= b.bits; });
 }
 
 }  // namespace mimus::interp

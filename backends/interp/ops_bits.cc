@@ -1,5 +1,5 @@
 // Bitwise ops, shifts, bit counting and permutation, carry-less products, CRC.
-#include "backends/interp/lanes.h"
+#include "backends/interp/hot.h"
 
 namespace mimus::interp {
 
@@ -75,28 +75,28 @@ const Record* run_crc32(const Record* r, u8* frame, CpuState*) {
 }  // namespace
 
 Handler lower_and_(Lowering& l) {
-  return lanewise<2>(l, []<unsigned W>(Lane<W> a, Lane<W> b) { return a.bits & b.bits; });
+  return hot_binary(l, []<unsigned W>(Lane<W> a, Lane<W> b) { return a.bits & b.bits; });
 }
 Handler lower_or_(Lowering& l) {
-  return lanewise<2>(l, []<unsigned W>(Lane<W> a, Lane<W> b) { return a.bits | b.bits; });
+  return hot_binary(l, []<unsigned W>(Lane<W> a, Lane<W> b) { return a.bits | b.bits; });
 }
 Handler lower_xor_(Lowering& l) {
-  return lanewise<2>(l, []<unsigned W>(Lane<W> a, Lane<W> b) { return a.bits ^ b.bits; });
+  return hot_binary(l, []<unsigned W>(Lane<W> a, Lane<W> b) { return a.bits ^ b.bits; });
 }
 Handler lower_andn(Lowering& l) {
-  return lanewise<2>(l, []<unsigned W>(Lane<W> a, Lane<W> b) { return a.bits & ~b.bits; });
+  return hot_binary(l, []<unsigned W>(Lane<W> a, Lane<W> b) { return a.bits & ~b.bits; });
 }
 Handler lower_not_(Lowering& l) {
   return lanewise<1>(l, []<unsigned W>(Lane<W> a) { return ~a.bits; });
 }
 Handler lower_shl(Lowering& l) {
-  return lanewise<2>(l, []<unsigned W>(Lane<W> a, Lane<W> b) { return Uint<W>(a.bits << amount<W>(b)); });
+  return hot_binary(l, []<unsigned W>(Lane<W> a, Lane<W> b) { return Uint<W>(a.bits << amount<W>(b)); });
 }
 Handler lower_lshr(Lowering& l) {
-  return lanewise<2>(l, []<unsigned W>(Lane<W> a, Lane<W> b) { return a.bits >> amount<W>(b); });
+  return hot_binary(l, []<unsigned W>(Lane<W> a, Lane<W> b) { return a.bits >> amount<W>(b); });
 }
 Handler lower_ashr(Lowering& l) {
-  return lanewise<2>(l, []<unsigned W>(Lane<W> a, Lane<W> b) { return Uint<W>(a.s() >> amount<W>(b)); });
+  return hot_binary(l, []<unsigned W>(Lane<W> a, Lane<W> b) { return Uint<W>(a.s() >> amount<W>(b)); });
 }
 Handler lower_rotl(Lowering& l) {
   return lanewise<2>(l, []<unsigned W>(Lane<W> a, Lane<W> b) {

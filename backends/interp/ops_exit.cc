@@ -6,8 +6,6 @@ namespace mimus::interp {
 
 namespace {
 
-const ExitRecord& exit_of(const Record* r, const u8* frame) { return program_of(frame).exits[r->imm]; }
-
 const Record* leave(CpuState* state, GuestPc pc, Leave why) {
   state->pc = pc;
   state->leave = u32(why);
@@ -49,11 +47,7 @@ constexpr const Record* (*kTake[])(const Record*, const ExitRecord&, u8*, CpuSta
     take_yield,   // yield
 };
 
-const Record* run_end(const Record* r, u8* frame, CpuState* state) {
-  const ExitRecord& exit = exit_of(r, frame);
-  if (exit.counts) state->insn_count += exit.exit.insns;
-  return kTake[unsigned(exit.exit.kind)](r, exit, frame, state);
-}
+const Record* run_end(const Record* r, u8* frame, CpuState* state) { return take_exit(r, u32(r->imm), frame, state); }
 const Record* run_exit_if(const Record* r, u8* frame, CpuState* state) {
   if (!get<u8>(frame + r->a)) return next(r, frame, state);
   return run_end(r, frame, state);
@@ -70,14 +64,31 @@ const Record* run_helper(const Record* r, u8* frame, CpuState* state) {
   return next(r, frame, state);
 }
 
+// The value that an exit goes to has to be in the frame when the exit is taken.
+void place_value(Lowering& l, u32 index) {
+  ExitRecord& exit = l.program().exits[index];
+  if (exit.exit.value != ir::kNoValue) exit.value = l.in_frame(exit.exit.value);
+}
 void place_exit(Lowering& l) {
   const u32 index = l.exit_base() + u32(l.inst().imm);
+  place_value(l, index);
   l.record().imm = index;
-  ExitRecord& exit = l.program().exits[index];
-  if (exit.exit.value != ir::kNoValue) exit.value = l.place(exit.exit.value);
 }
 
 }  // namespace
+
+const Record* take_exit(const Record* r, u32 index, u8* frame, CpuState* state) {
+  const ExitRecord& exit = program_of(frame).exits[index];
+  if (exit.counts) state->insn_count += exit.exit.insns;
+  return kTake[unsigned(exit.exit.kind)](r, exit, frame, state);
+}
+bool take_following_exit(Lowering& l) {
+  u32 index = 0;
+  if (!l.take_exit(index)) return false;
+  place_value(l, index);
+  l.record().extra = index;
+  return true;
+}
 
 const Record* leave_early(const Record* r, u8* frame, CpuState* state) {
   const Program& program = program_of(frame);
@@ -89,8 +100,9 @@ const Record* leave_early(const Record* r, u8* frame, CpuState* state) {
 Handler lower_helper(Lowering& l) {
   const unsigned operands = l.inst().attr & 7;
   l.use(std::min(operands, 3u));
-  l.record().extra = operands == 4 ? l.place(l.inst().args[3]) : 0;
+  l.record().extra = operands == 4 ? l.in_frame(l.inst().args[3]) : 0;
   l.record().imm = l.inst().imm;
+  if (has(l.layout().helpers[l.inst().imm].effects, HelperEffects::writes_state)) l.before_writing_all();
   return l.type().is_void() ? &run_helper<false> : &run_helper<true>;
 }
 Handler lower_exit_if(Lowering& l) {

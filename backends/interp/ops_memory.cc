@@ -2,7 +2,7 @@
 // atomics always go to the runtime (core/engine/runtime.h), which is where reservations and locks are.
 #include <algorithm>
 
-#include "backends/interp/lanes.h"
+#include "backends/interp/hot.h"
 #include "core/engine/runtime.h"
 
 namespace mimus::interp {
@@ -44,34 +44,45 @@ void exact_pc(const Record* r, const u8* frame, CpuState* state) { state->pc = p
 u64 address(const Record* r, const u8* frame) { return get<u64>(frame + r->a) + r->imm; }
 
 // -- the plain cases: one word, relaxed, little-endian, the current regime --
-template <class U>
+template <class U, Source A, Target T>
 [[gnu::noinline]] const Record* load_miss(const Record* r, u8* frame, CpuState* state) {
   exact_pc(r, frame, state);
   const u32 desc = access_desc(std::countr_zero(sizeof(U)), r->attr);
-  put<u64>(frame + r->result, U(state->runtime->load(state, address(r, frame), desc, 0)));
-  return state->leave ? leave_early(r, frame, state) : r + 1;
+  const u64 va = operand<A, u64>(frame, state, r->a, 0) + r->imm;
+  const U value = U(state->runtime->load(state, va, desc, 0));
+  if (state->leave) return leave_early(r, frame, state);
+  finish<T>(frame, state, r->result, value);
+  return r + 1;
 }
-template <class U, bool Natural>
+template <class U, bool Natural, Source A, Target T>
 const Record* run_load(const Record* r, u8* frame, CpuState* state) {
-  const u8* host = tlb_hit(state, address(r, frame), sizeof(U), Natural ? sizeof(U) : 1, false);
+  const u64 va = operand<A, u64>(frame, state, r->a, 0) + r->imm;
+  const u8* host = tlb_hit(state, va, sizeof(U), Natural ? sizeof(U) : 1, false);
   if (!host) [[unlikely]]
-    return load_miss<U>(r, frame, state);
-  put_scalar<U>(frame + r->result, guest_read<U>(host));
+    return load_miss<U, A, T>(r, frame, state);
+  finish<T>(frame, state, r->result, guest_read<U>(host));
   return next(r, frame, state);
 }
-template <class U>
+// A constant to store is in b and c.
+template <class U, Source B>
+U stored(const Record* r, const u8* frame, const CpuState* state) {
+  return operand<B, U>(frame, state, r->b, r->b | u64{r->c} << 32);
+}
+template <class U, Source A, Source B>
 [[gnu::noinline]] const Record* store_miss(const Record* r, u8* frame, CpuState* state) {
   exact_pc(r, frame, state);
   const u32 desc = access_desc(std::countr_zero(sizeof(U)), r->attr);
-  state->runtime->store(state, address(r, frame), get<U>(frame + r->b), desc, 0);
+  const u64 va = operand<A, u64>(frame, state, r->a, 0) + r->imm;
+  state->runtime->store(state, va, stored<U, B>(r, frame, state), desc, 0);
   return state->leave ? leave_early(r, frame, state) : r + 1;
 }
-template <class U, bool Natural>
+template <class U, bool Natural, Source A, Source B>
 const Record* run_store(const Record* r, u8* frame, CpuState* state) {
-  u8* host = tlb_hit(state, address(r, frame), sizeof(U), Natural ? sizeof(U) : 1, true);
+  const u64 va = operand<A, u64>(frame, state, r->a, 0) + r->imm;
+  u8* host = tlb_hit(state, va, sizeof(U), Natural ? sizeof(U) : 1, true);
   if (!host) [[unlikely]]
-    return store_miss<U>(r, frame, state);
-  guest_write<U>(host, get<U>(frame + r->b));
+    return store_miss<U, A, B>(r, frame, state);
+  guest_write<U>(host, stored<U, B>(r, frame, state));
   return next(r, frame, state);
 }
 
@@ -326,6 +337,54 @@ Handler lower_amo(Lowering& l) {
   return l.type().bytes() == 16 ? run_amo16 : run_amo;
 }
 
+Place address_fields(Lowering& l) {
+  const Place address = l.place(l.inst().args[0]);
+  l.record().a = address.offset;
+  l.record().imm = l.inst().imm;
+  l.record().attr = l.inst().attr;
+  return address;
+}
+template <class Make>
+Handler by_alignment(Lowering& l, ir::Type type, Make make) {
+  const bool natural = MemAttr::unpack(l.inst().attr).align == Align::natural;
+  return by_size(type, [&]<class U>() {
+    return natural ? make.template operator()<U, true>() : make.template operator()<U, false>();
+  });
+}
+Handler lower_plain_load(Lowering& l) {
+  const Source from = address_fields(l).source;
+  u32 slot = 0;
+  const Target target = l.take_write(slot);
+  if (target == Target::frame)
+    l.use_result();
+  else
+    l.record().result = slot;
+  return by_alignment(l, l.type(), [&]<class U, bool Natural>() {
+    return by_source(from, [&]<Source A>() -> Handler {
+      if (target == Target::frame) return run_load<U, Natural, A, Target::frame>;
+      if (target == Target::slot_sext) return run_load<U, Natural, A, Target::slot_sext>;
+      return run_load<U, Natural, A, Target::slot>;  // unsigned values widen with zeros
+    });
+  });
+}
+Handler lower_plain_store(Lowering& l) {
+  const Source from = address_fields(l).source;
+  Source value = Source::imm;
+  if (const auto constant = l.constant(1)) {
+    l.record().b = u32(*constant);
+    l.record().c = u32(*constant >> 32);
+  } else {
+    const Place place = l.place(l.inst().args[1]);
+    l.record().b = place.offset;
+    value = place.source;
+  }
+  return by_alignment(l, l.arg_type(1), [&]<class U, bool Natural>() {
+    return by_source(from, [&]<Source A>() {
+      return by_operand(value, []<Source B>() -> Handler { return run_store<U, Natural, A, B>; });
+    });
+  });
+}
+
 // The record of an i1 load is followed by one that keeps the low bits.
 Handler with_low_bits(Lowering& l, Handler load) {
   if (l.type().elem != ir::Elem::i1) return load;
@@ -339,22 +398,15 @@ Handler with_low_bits(Lowering& l, Handler load) {
 
 Handler lower_load(Lowering& l) {
   const ir::Type type = l.type();
+  if (plain(l.inst(), type) && type != ir::i1) return lower_plain_load(l);
   memory_fields(l, 1, type);
-  const bool natural = MemAttr::unpack(l.inst().attr).align == Align::natural;
-  Handler load = run_load_any;
-  if (plain(l.inst(), type)) {
-    load = by_size(type, [&]<class U>() -> Handler { return natural ? &run_load<U, true> : &run_load<U, false>; });
-  } else {
-    l.record().extra = shape_of(type);
-  }
-  return with_low_bits(l, load);
+  l.record().extra = shape_of(type);
+  return with_low_bits(l, run_load_any);
 }
 Handler lower_store(Lowering& l) {
   const ir::Type type = l.arg_type(1);
+  if (plain(l.inst(), type)) return lower_plain_store(l);
   memory_fields(l, 2, type);
-  const bool natural = MemAttr::unpack(l.inst().attr).align == Align::natural;
-  if (plain(l.inst(), type))
-    return by_size(type, [&]<class U>() -> Handler { return natural ? &run_store<U, true> : &run_store<U, false>; });
   l.record().extra = shape_of(type);
   return run_store_any;
 }

@@ -1,5 +1,7 @@
 // Constants, guest slots, widening and narrowing, bit fields, choosing.
-#include "backends/interp/lanes.h"
+#include <algorithm>
+
+#include "backends/interp/hot.h"
 
 namespace mimus::interp {
 
@@ -33,9 +35,9 @@ const Record* run_read_wide(const Record* r, u8* frame, CpuState* state) {
   std::memcpy(frame + r->result, slot_at(state, r->imm), r->extra);
   return r + 1;
 }
-template <class U>
+template <class U, Source S>
 const Record* run_write(const Record* r, u8* frame, CpuState* state) {
-  put<U>(slot_at(state, r->imm), get<U>(frame + r->a));
+  put<U>(slot_at(state, r->imm), operand<S, U>(frame, state, r->a, 0));
   return next(r, frame, state);
 }
 template <class U>
@@ -213,38 +215,65 @@ Handler lower_constant_wide(Lowering& l) {
   l.record().extra = l.type().bytes();
   return run_constant_wide;
 }
+Handler read_handler(ir::Type type) {
+  return by_bytes(type, []<class U>() -> Handler { return run_read<U>; });
+}
+Handler clean_handler(ir::Type type) {
+  return by_width(type.bits(), []<unsigned W>() -> Handler {
+    if constexpr (W > 64)
+      return nullptr;
+    else
+      return run_zext<W, 64>;
+  });
+}
+Handler constant_handler() { return run_constant; }
+
+// A word stays in its slot until it is needed elsewhere.
 Handler lower_read(Lowering& l) {
+  const SlotDesc& slot = l.layout().state.slots[l.inst().imm];
+  if (l.alias(slot)) return nullptr;
   l.use(0);
-  l.record().imm = l.layout().state.slots[l.inst().imm].offset;
+  l.record().imm = slot.offset;
   l.record().extra = l.type().bytes();
-  if (!in_word(l.type())) return run_read_wide;
-  return by_bytes(l.type(), []<class U>() -> Handler { return run_read<U>; });
+  return in_word(l.type()) ? read_handler(l.type()) : run_read_wide;
 }
 Handler lower_write(Lowering& l) {
   const ir::Type type = l.arg_type(0);
-  l.record().imm = l.layout().state.slots[l.inst().imm].offset;
+  const u32 offset = l.layout().state.slots[l.inst().imm].offset;
+  l.record().imm = offset;
   l.record().extra = type.bytes();
   if (const auto value = l.constant(0)) {
+    l.before_write(offset, type.bytes());
     l.record().a = u32(*value);
     l.record().b = u32(*value >> 32);
     return by_bytes(type, []<class U>() -> Handler { return run_write_imm<U>; });
   }
-  l.use(1);
+  const Place from = in_word(type) ? l.place(l.inst().args[0]) : Place{Source::frame, l.in_frame(l.inst().args[0])};
+  l.record().a = from.offset;
+  l.before_write(offset, type.bytes());
   if (!in_word(type)) return run_write_wide;
-  return by_bytes(type, []<class U>() -> Handler { return run_write<U>; });
+  return by_bytes(
+      type, [&]<class U>() { return by_source(from.source, []<Source S>() -> Handler { return run_write<U, S>; }); });
 }
 Handler lower_begin_insn(Lowering&) { return nullptr; }
 Handler lower_pending_flags(Lowering& l) {
   l.use(3);
+  for (u64 slot = l.inst().imm & 0xffff, end = slot + 4; slot < end; ++slot)
+    l.before_write(l.layout().state.slots[slot].offset, l.layout().state.slots[slot].type.bytes());
   l.record().attr = u16(l.inst().imm >> 16);
   l.record().imm = reinterpret_cast<u64>(&l.layout().state.slots[l.inst().imm & 0xffff]);
   l.record().extra = l.arg_type(0).bytes();
   return run_pending_flags;
 }
 
-Handler lower_zext(Lowering& l) { return resize(l, false); }
-Handler lower_sext(Lowering& l) { return resize(l, true); }
-Handler lower_trunc(Lowering& l) { return resize(l, false); }
+Handler lower_zext(Lowering& l) { return l.type() == ir::i64 ? hot_extend<false>(l) : resize(l, false); }
+Handler lower_sext(Lowering& l) { return l.type() == ir::i64 ? hot_extend<true>(l) : resize(l, true); }
+// A word's low bytes are where the word is.
+Handler lower_trunc(Lowering& l) {
+  static_assert(std::endian::native == std::endian::little);
+  if (l.type() != ir::i1 && l.alias_operand()) return nullptr;
+  return resize(l, false);
+}
 Handler lower_bitcast(Lowering& l) {
   l.use(1);
   l.record().extra = l.type().bytes();

@@ -9,8 +9,8 @@ namespace {
 const Record* stop(const Record*, u8*, CpuState*) { return nullptr; }
 
 bool stands_alone(ir::Op op) {
-  constexpr ir::Effects kTied = ir::Effects::reads_slot | ir::Effects::writes_slot | ir::Effects::may_leave |
-                                ir::Effects::marker;
+  constexpr ir::Effects kTied =
+      ir::Effects::reads_slot | ir::Effects::writes_slot | ir::Effects::may_leave | ir::Effects::marker;
   return !has(ir::info(op).effects, kTied);
 }
 
@@ -30,10 +30,10 @@ std::unique_ptr<SingleOp> SingleOp::make(const ir::Inst& inst, std::span<const i
   Program& program = single->program_;
   program.counts = site.counts;
   program.insns.push_back({site.pc, site.length, site.retired});
-  Lowering lowering(program, block, layout);
+  Lowering lowering(program, block, layout, false);
   if (!lowering.run_last()) return nullptr;
-  for (u32 i = 0; i < operands.size(); ++i) single->operands_[i] = lowering.place(i);
-  if (!inst.type.is_void()) single->result_ = lowering.place(u32(operands.size()));
+  for (u32 i = 0; i < operands.size(); ++i) single->operands_[i] = lowering.in_frame(i);
+  if (!inst.type.is_void()) single->result_ = lowering.in_frame(u32(operands.size()));
   lowering.finish();
   program.records.push_back({.run = stop});
   return single;

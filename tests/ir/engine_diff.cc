@@ -3,6 +3,12 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
 #include "core/passes/pass.h"
 #include "tests/ir/machine.h"
 
@@ -17,6 +23,38 @@ struct Verdict {
   std::string difference;  // what they disagree on
   std::string listing;     // of the accused's code
   bool fine() const { return refusal.empty() && difference.empty(); }
+};
+
+// Asks code that runs for seconds to leave: a loop that its fuel does not end is a finding, not a hang.
+class Watchdog {
+ public:
+  Watchdog() : thread_([this](std::stop_token stop) { watch(stop); }) {}
+
+  void run(Machine& machine, Code& code) {
+    set(&machine.state().exit_request);
+    machine.run(code);
+    set(nullptr);
+  }
+
+ private:
+  void set(std::atomic<u32>* request) {
+    std::lock_guard lock(mutex_);
+    request_ = request;
+    ++changes_;
+  }
+  void watch(std::stop_token stop) {
+    std::unique_lock lock(mutex_);
+    for (u64 seen = 0; !stop.stop_requested(); seen = changes_) {
+      wake_.wait_for(lock, stop, std::chrono::seconds(3), [] { return false; });
+      if (request_ && changes_ == seen) *request_ = 1;
+    }
+  }
+
+  std::mutex mutex_;
+  std::atomic<u32>* request_ = nullptr;
+  u64 changes_ = 0;
+  std::condition_variable_any wake_;
+  std::jthread thread_;
 };
 
 class Court {
@@ -39,8 +77,8 @@ class Court {
     Machine a, b;
     a.fill(state_seed);
     b.fill(state_seed);
-    a.run(*expected);
-    b.run(*got);
+    watchdog_.run(a, *expected);
+    watchdog_.run(b, *got);
     verdict.difference = a.difference(b);
     const bool edges = a.state().leave == u32(Leave::edge) && b.state().leave == a.state().leave;
     if (edges && !options_.optimise && a.state().left_edge != b.state().left_edge)
@@ -61,6 +99,7 @@ class Court {
 
   const DiffOptions& options_;
   std::unique_ptr<Engine> judge_, accused_;
+  Watchdog watchdog_;
 };
 
 std::string text_of(const Blocks& blocks) {

@@ -4,6 +4,7 @@
 
 #include "core/engine/runtime.h"
 #include "core/ir/builder.h"
+#include "tests/ir/engine_diff.h"
 
 namespace mimus {
 namespace {
@@ -77,6 +78,23 @@ TEST(Interp, LeavesByAnEdge) {
   EXPECT_EQ(state.left_edge, 0u);
   EXPECT_EQ(state.pc, 0x1800u);
   ASSERT_EQ((*code)->edges().size(), 1u);
+}
+
+// Fusing records changes nothing.
+const test::EngineUnderTest kPlain{"plain", make_plain_interp_engine};
+const test::EngineUnderTest kFused{"fused", make_interp_engine};
+
+TEST(InterpFusion, OnRandomBlocks) { test::expect_same(kPlain, kFused, {.seeds = 500, .states_per_seed = 2}); }
+TEST(InterpFusion, OnRandomRegions) { test::expect_same(kPlain, kFused, {.blocks_per_region = 4, .seeds = 100}); }
+TEST(InterpFusion, OnScalarCode) {
+  using enum ir::Op;
+  const test::RandomOptions scalar{
+      .ops = 8, .vectors = false, .wide = false, .only = {read,  write, write, add,     sub,    xor_,     shl,
+                                                          ashr,  trunc, trunc, sext,    sext,   zext,     load,
+                                                          store, slt,   eq,    exit_if, helper, constant, select}};
+  test::expect_same(kPlain, kFused, {.random = scalar, .seeds = 1000, .states_per_seed = 2});
+  test::expect_same(kPlain, kFused,
+                    {.random = scalar, .first_seed = 5000, .seeds = 500, .states_per_seed = 2, .optimise = true});
 }
 
 }  // namespace

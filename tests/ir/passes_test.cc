@@ -50,8 +50,8 @@ TEST(Passes, NeverGrowABlockAndSettle) {
   }
 }
 
-const EngineUnderTest kInterp{"interp", [](const RuntimeLayout& l) { return make_interp_engine(l); }};
-const EngineUnderTest kOptimised{"interp after passes", [](const RuntimeLayout& l) { return make_interp_engine(l); }};
+const EngineUnderTest kInterp{"interp", make_plain_interp_engine};
+const EngineUnderTest kOptimised{"interp after passes", make_interp_engine};
 
 TEST(Passes, KeepTheMeaningOfRandomBlocks) { expect_same(kInterp, kOptimised, {.seeds = 400, .optimise = true}); }
 TEST(Passes, KeepTheMeaningOfRandomRegions) {
