@@ -20,6 +20,9 @@ class BlockImage {
   virtual bool read_only() const = 0;
   // Ranges lie inside the image. Writing functions are not called on a read-only image.
   virtual Status read(u64 offset, std::span<const iovec> buffers) = 0;
+  // Reads only if that needs no waiting for the disk; false: nothing was decided, call read(). The buffers may have
+  // been written in part.
+  virtual bool read_now(u64 offset, std::span<const iovec> buffers) { return false; }
   virtual Status write(u64 offset, std::span<const iovec> buffers) = 0;
   virtual Status flush() = 0;
   virtual Status discard(u64 offset, u64 bytes) = 0;

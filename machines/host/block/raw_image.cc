@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 
 #include "machines/host/block/format.h"
@@ -46,6 +47,12 @@ BlockImage::Status RawImage::read(u64 offset, std::span<const iovec> buffers) {
     offset += u64(count);
   }
   return Status::ok;
+}
+
+bool RawImage::read_now(u64 offset, std::span<const iovec> buffers) {
+  if (buffers.size() > IOV_MAX) return false;
+  const ssize_t count = preadv2(file_.fd(), buffers.data(), int(buffers.size()), off_t(offset), RWF_NOWAIT);
+  return count >= 0 && u64(count) == total_bytes(buffers);
 }
 
 // Looks at what would stand in the first bytes of the file.

@@ -17,6 +17,7 @@ class RawImage final : public BlockImage {
   u64 size_bytes() const override { return size_; }
   bool read_only() const override { return file_.access() == HostFile::Access::read_only; }
   Status read(u64 offset, std::span<const iovec> buffers) override;
+  bool read_now(u64 offset, std::span<const iovec> buffers) override;
   Status write(u64 offset, std::span<const iovec> buffers) override;
   Status flush() override;
   Status discard(u64 offset, u64 bytes) override;

@@ -5,7 +5,15 @@
 
 #include <utility>
 
+#include "machines/host/block/iovecs.h"
+
 namespace mimus {
+
+namespace {
+
+constexpr u64 kMostAtOnce = 128 << 10;  // bytes that the calling CPU copies itself
+
+}  // namespace
 
 ThreadedDisk::ThreadedDisk(std::unique_ptr<BlockImage> image, std::string serial, EventQueue& events)
     : image_(std::move(image)), serial_(std::move(serial)), events_(events) {
@@ -32,6 +40,7 @@ ThreadedDisk::~ThreadedDisk() {
 void ThreadedDisk::read(u64 offset, std::span<const std::span<u8>> buffers, Done done) {
   std::vector<iovec> list;
   for (std::span<u8> buffer : buffers) list.push_back({buffer.data(), buffer.size()});
+  if (read_at_once(offset, list)) return deliver({std::move(done), Status::ok});
   submit([offset, list = std::move(list)](BlockImage& image) { return image.read(offset, list); }, std::move(done));
 }
 
@@ -59,6 +68,13 @@ void ThreadedDisk::submit(std::function<Status(BlockImage&)> run, Done done) {
     jobs_.push_back({std::move(run), std::move(done)});
   }
   changed_.notify_all();
+}
+
+// The thread cannot start a job while lock_ is held, so the image is ours.
+bool ThreadedDisk::read_at_once(u64 offset, std::span<const iovec> buffers) {
+  if (total_bytes(buffers) > kMostAtOnce) return false;
+  std::scoped_lock guard(lock_);
+  return jobs_.empty() && !busy_ && image_->read_now(offset, buffers);
 }
 
 void ThreadedDisk::quiesce() {
