@@ -84,6 +84,13 @@ class Subject {
   }
 
   std::string_view name;
+  // Says on the standard output what the engine left to the interpreter.
+  ~Subject() {
+    if (rig_.declined) {
+      const std::string& why = rig_.first_decline;
+      fmt::print("{} declined {} blocks, first: {}\n", name, rig_.declined, why.substr(0, why.find(char(10))));
+    }
+  }
 
  private:
   void prepare(const MachineState& before) {

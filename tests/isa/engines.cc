@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "backends/baseline/engine.h"
 #include "backends/emit/slab.h"
 #include "backends/emit/thunks.h"
 #include "backends/interp/interp.h"
@@ -15,7 +16,7 @@ namespace {
 // A code generator with the memory and the thunks that it works with.
 class JitEngine final : public Engine {
  public:
-  using Make = std::unique_ptr<Engine> (*)(const RuntimeLayout&, emit::CodeSlab&, const emit::HostRuntime&);
+  using Make = std::unique_ptr<Engine> (*)(const RuntimeLayout&, emit::CodeSlab&, emit::HostRuntime&);
   JitEngine(const RuntimeLayout& layout, Make make)
       : slab_(*emit::CodeSlab::create(u64{64} << 20)),
         host_(*emit::HostRuntime::create(*slab_, layout.state)),
@@ -32,19 +33,24 @@ class JitEngine final : public Engine {
   std::unique_ptr<Engine> engine_;
 };
 
+std::unique_ptr<Engine> make_baseline(const RuntimeLayout& layout) {
+  return std::make_unique<JitEngine>(layout, make_baseline_engine);
+}
+
 std::unique_ptr<Engine> make_llvm(const RuntimeLayout& layout) {
-  return std::make_unique<JitEngine>(
-      layout, [](const RuntimeLayout& layout, emit::CodeSlab& slab, const emit::HostRuntime& host) {
-        Error error;
-        const LlvmEngineConfig config{layout, &slab, &host};
-        std::unique_ptr<Engine> engine(mimus_make_llvm_engine(&config, &error));
-        EXPECT_TRUE(engine) << error.message;
-        return engine;
-      });
+  return std::make_unique<JitEngine>(layout,
+                                     [](const RuntimeLayout& layout, emit::CodeSlab& slab, emit::HostRuntime& host) {
+                                       Error error;
+                                       const LlvmEngineConfig config{layout, &slab, &host};
+                                       std::unique_ptr<Engine> engine(mimus_make_llvm_engine(&config, &error));
+                                       EXPECT_TRUE(engine) << error.message;
+                                       return engine;
+                                     });
 }
 
 constexpr EngineRow kEngines[] = {{"interp", make_interp_engine, false, 1},
                                   {"interp_passes", make_interp_engine, true, 1},
+                                  {"baseline", make_baseline, true, 1},
                                   {"llvm", make_llvm, true, 50}};
 
 }  // namespace

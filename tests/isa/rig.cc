@@ -145,6 +145,7 @@ Rig::Rig(const EngineRow& engine, const riscv::CpuModel& model, GuestPa ram, u64
     : frontend_(make_riscv_frontend(model)),
       layout_{frontend_->layout(), frontend_->helpers()},
       engine_(engine.make(layout_)),
+      fallback_(engines()[0].make(layout_)),
       passes_(engine.passes),
       owner_(frontend_->make_state(0)),
       state_(static_cast<riscv::RiscvState*>(owner_.get())),
@@ -265,10 +266,11 @@ Rig::Translated* Rig::find_code() {
     auto verified = ir::verify(it->second.block, context);
     EXPECT_TRUE(verified.has_value()) << verified.error().message;
     if (passes_) passes::run_passes(it->second.block, context);
-    auto prepared = engine_->prepare(ir::Region{{&it->second.block}}, {});
+    const ir::Region region{{&it->second.block}};
+    auto prepared = engine_->prepare(region, {});
     if (!prepared) {
-      ADD_FAILURE() << prepared.error().message;
-      return nullptr;
+      if (!declined++) first_decline = prepared.error().message + "\n" + ir::print(it->second.block, context);
+      prepared = fallback_->prepare(region, {});
     }
     it->second.code = std::move(*prepared);
   }
@@ -277,7 +279,7 @@ Rig::Translated* Rig::find_code() {
 
 void Rig::leave_at(CpuState* state, u64 site) {
   if (!site) return;
-  u64 offset = site - u64(running_->host_bytes().data());
+  u64 offset = site - 1 - u64(running_->host_bytes().data());  // the call that `site` follows
   GuestPc pc = state->pc;
   for (const PcMapEntry& entry : running_->pc_map()) {
     if (entry.host_offset <= offset) pc = entry.guest_pc;

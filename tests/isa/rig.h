@@ -57,7 +57,9 @@ class Rig final : public CpuPort {
   u64 deadline = ~u64{0};
   unsigned flushes = 0, waits = 0, code_fences = 0;
   TlbFlush last_flush;
-  bool use_tlb = true;  // false: every access takes the slow path
+  unsigned declined = 0;      // blocks that the engine would not compile: the interpreter ran them
+  std::string first_decline;  // why, and the block
+  bool use_tlb = true;        // false: every access takes the slow path
 
   // -- CpuPort --
   PhysicalMemory& memory() override { return memory_; }
@@ -94,7 +96,7 @@ class Rig final : public CpuPort {
 
   std::unique_ptr<Frontend> frontend_;
   RuntimeLayout layout_;
-  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Engine> engine_, fallback_;
   bool passes_;
   PhysicalMemory memory_;
   std::unique_ptr<CpuState, void (*)(CpuState*)> owner_;
