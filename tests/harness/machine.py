@@ -90,7 +90,7 @@ class Qemu:
 
 def find_mimus(given=None):
     """The program under test: as given, or MIMUS, or the release build."""
-    path = Path(given or os.environ.get("MIMUS") or SOURCE / "build" / "release" / "mimus")
+    path = Path(given or os.environ.get("MIMUS") or SOURCE / "build" / "release" / "bin" / "mimus")
     if not path.exists():
         raise Missing(f"{path} is not built")
     return path

@@ -1,7 +1,7 @@
 // Code that changes while others run it: by IPI and fence.i, by flag, and each hart its own beside the others' data.
 #include "stress.h"
 
-enum { SLOTS = 8, STEPS = 60, TURNS = 8, OWN = 100 };
+enum { SLOTS = 8, STEPS = 200, TURNS = 12, OWN = 200 };
 
 // A slot: addi a0, zero, value; a short loop, so that it gets hot; ret. Only its first instruction changes.
 typedef struct {

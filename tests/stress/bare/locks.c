@@ -1,7 +1,7 @@
 // Mutual exclusion: atomics, LR/SC and locks made of them, under contention.
 #include "stress.h"
 
-enum { COUNTS = 3000, LOCKED = 400, TICKETS = 40 };
+enum { COUNTS = 40000, LOCKED = 1500, TICKETS = 60 };
 
 static struct {
   u64 add64, sc64, bits, swapped;

@@ -1,7 +1,7 @@
 // Memory order: outcomes that the fences in these programs forbid (RISC-V Unprivileged ISA, chapter RVWMO).
 #include "stress.h"
 
-enum { ROUNDS = 1500 };
+enum { ROUNDS = 50000 };
 
 static u32 stored[HARTS][ROUNDS], saw[HARTS][ROUNDS];
 static struct {

@@ -1,7 +1,7 @@
 // Storms of page-table changes with remote fences; address spaces with and without their own ASID.
 #include "paging.h"
 
-enum { STEPS = 200, CODE_OFFSET = 64, SPACES_STEPS = 300 };
+enum { STEPS = 800, CODE_OFFSET = 64, SPACES_STEPS = 600 };
 
 static u64 roots[HARTS][2][512] __attribute__((aligned(4096)));
 static u64 shared_middle[512] __attribute__((aligned(4096)));
