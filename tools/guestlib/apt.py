@@ -18,7 +18,7 @@ INDEX_LIFETIME = 24 * 3600  # seconds
 
 def require(program, package):
     if shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin") is None:
-        raise GuestError(f"'{program}' is missing; install the Debian package {package} (./dev build does)")
+        raise GuestError(f"'{program}' is missing; install the Debian package {package} (./dev setup installs all there are)")
 
 
 def run(command, what, **options):
