@@ -64,6 +64,7 @@ class Session {
     config_.kernel = options_.kernel;
     config_.initrd = options_.initrd;
     config_.append = options_.append;
+    config_.device_tree = options_.dtb;
     MIMUS_TRY(config_.serial, open_console("--serial", options_.serial));
     for (const std::string& spec : options_.consoles) {
       MIMUS_TRY(CharEndpoint * console, open_console("--console", spec));

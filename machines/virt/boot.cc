@@ -8,6 +8,7 @@
 
 #include "machines/load/elf.h"
 #include "machines/load/file.h"
+#include "machines/virt/given_tree.h"
 #include "machines/virt/memory_map.h"
 #include "machines/virt/own_firmware.h"
 
@@ -106,6 +107,13 @@ class Loader {
     return {};
   }
 
+  Expected<std::vector<u8>> make_tree() const {
+    if (config_.device_tree.empty()) return make_device_tree(tree_);
+    auto tree = complete_given_tree(given_tree_, tree_);
+    if (!tree) return fail(fmt::format("device tree {}: {}", config_.device_tree, tree.error().message));
+    return tree;
+  }
+
   // Needs the device tree's final size, which the initrd's address does not change.
   Expected<void> load_device_tree() {
     std::vector<u8> initrd;
@@ -113,7 +121,10 @@ class Loader {
       MIMUS_TRY(initrd, read_file(config_.initrd, "initrd"));
       tree_.initrd = TreeInfo::Range{0, 0};
     }
-    MIMUS_TRY(auto draft, make_device_tree(tree_));
+    if (!config_.device_tree.empty()) {
+      MIMUS_TRY(given_tree_, read_file(config_.device_tree, "device tree"));
+    }
+    MIMUS_TRY(auto draft, make_tree());
     const GuestPa limit = std::min(ram_end(), GuestPa{3} << 30);
     tree_address_ = align_down(limit - draft.size(), 2 * kMiB);
     if (tree_address_ < kRamBase + kPayloadOffset)
@@ -129,7 +140,7 @@ class Loader {
       tree_.initrd = TreeInfo::Range{at, at + initrd.size()};
       image_.parts.push_back({at, std::move(initrd)});
     }
-    MIMUS_TRY(auto tree, make_device_tree(tree_));
+    MIMUS_TRY(auto tree, make_tree());
     image_.parts.push_back({tree_address_, std::move(tree)});
     return {};
   }
@@ -152,6 +163,7 @@ class Loader {
   const MachineConfig& config_;
   TreeInfo& tree_;
   BootImage image_;
+  std::vector<u8> given_tree_;
   DynamicInfo info_;
   GuestPa start_ = 0;
   GuestPa payload_end_ = 0;

@@ -14,10 +14,11 @@ namespace mimus {
 struct MachineConfig {
   u64 memory = u64{512} << 20;  // bytes, a multiple of the page size
   u32 cpus = 1;
-  std::string firmware;  // file; empty: the board's own; "none": start at the payload
-  std::string kernel;    // file; empty: none
-  std::string initrd;    // file; empty: none
-  std::string append;    // kernel command line
+  std::string firmware;     // file; empty: the board's own; "none": start at the payload
+  std::string kernel;       // file; empty: none
+  std::string initrd;       // file; empty: none
+  std::string append;       // kernel command line
+  std::string device_tree;  // file; empty: the board's own
 
   CharEndpoint* serial = nullptr;  // null: output is dropped
   std::vector<BlockEndpoint*> disks;

@@ -177,6 +177,8 @@ TEST(Cli, FilesThatAreOfNoUse) {
   expect_message(run({"run", "--kernel", kernel.path, "--firmware", "/no/fw"}), 1, {"firmware /no/fw"});
   expect_message(run({"run", "--kernel", kernel.path, "--disk", "/no/disk"}), 1, {"/no/disk"});
   expect_message(run({"run", "--kernel", kernel.path, "--serial", "file:/no/dir/x"}), 1, {"/no/dir/x"});
+  expect_message(run({"run", "--kernel", kernel.path, "--dtb", garbage.path}), 1,
+                 {"device tree", garbage.path.c_str()});
   expect_message(run({"dump", "--elf", garbage.path}), 1, {"garbage"});
 }
 
@@ -356,7 +358,7 @@ TEST(Terminal, RestoredBySignals) {
   for (int number : {SIGTERM, SIGHUP, SIGABRT, SIGSEGV}) {
     OnTerminal t({"run", "--firmware", "none", "--kernel", kernel.path});
     EXPECT_TRUE(t.becomes_raw());
-  t.type("abc");
+    t.type("abc");
     EXPECT_TRUE(t.expect("abc"));
     t.signal(number);
     const int code = t.finish();

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "machines/virt/boot.h"
+#include "machines/virt/given_tree.h"
 #include "machines/virt/memory_map.h"
 
 namespace mimus::virt {
@@ -54,6 +55,29 @@ TEST(DeviceTree, WhatFirmwareAndKernelsLookFor) {
   EXPECT_EQ(cell(tree, "/poweroff", "regmap"), cell(tree, "/soc/test@100000", "phandle"));
   EXPECT_EQ(cell(tree, "/reboot", "value"), 0x7777u);
   EXPECT_EQ(cell(tree, "/reserved-memory/mmode_resv0@80000000", "reg", 3), 0x80000u);
+}
+
+TEST(GivenTree, GetsWhatTheRunSays) {
+  auto given = make_device_tree(info(1)).value();
+  auto run = info(1);
+  run.append = "root=/dev/vda with a command line that is longer than the one before it";
+  run.initrd = TreeInfo::Range{0x82000000, 0x82001000};
+  auto tree = complete_given_tree(given, run).value();
+  EXPECT_EQ(text(tree, "/chosen", "bootargs"), run.append + std::string(1, 0));
+  EXPECT_EQ(cell(tree, "/chosen", "linux,initrd-end", 1), 0x82001000u);
+  EXPECT_EQ(cell(tree, "/cpus", "timebase-frequency"), 10'000'000u);
+}
+
+TEST(GivenTree, GarbageIsRefused) {
+  auto error_of = [](std::vector<u8> blob) {
+    auto tree = complete_given_tree(blob, info(1));
+    return tree ? "" : tree.error().message;
+  };
+  auto given = make_device_tree(info(1)).value();
+  EXPECT_NE(error_of(std::vector<u8>(1000, 'x')).find("not a device tree"), std::string::npos);
+  EXPECT_NE(error_of({}), "");
+  for (size_t length = 40; length < given.size(); length += 61)
+    EXPECT_NE(error_of({given.begin(), given.begin() + long(length)}).find("damaged"), std::string::npos) << length;
 }
 
 struct TemporaryFile {
