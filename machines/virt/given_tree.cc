@@ -7,6 +7,7 @@ namespace mimus::virt {
 namespace {
 
 constexpr size_t kMostBytes = 1 << 20;
+constexpr u32 kOldestVersion = 16;
 constexpr size_t kRoom = 4096;  // for names and nodes that are added
 
 class Tree {
@@ -48,6 +49,8 @@ Expected<std::vector<u8>> complete_given_tree(std::span<const u8> blob, const Tr
   if (blob.size() > kMostBytes) return fail("larger than 1 MiB: not a device tree blob");
   if (blob.size() < sizeof(fdt_header) || fdt_magic(blob.data()) != FDT_MAGIC)
     return fail("not a device tree blob (.dtb); `dtc -O dtb` makes one from source");
+  // fdt_check_full() of libfdt 1.6 is not safe for versions before 16, whose nodes are named by whole paths.
+  if (fdt_version(blob.data()) < kOldestVersion) return fail("a device tree blob of an outdated version");
   if (int error = fdt_check_full(blob.data(), blob.size()); error < 0)
     return fail(fmt::format("damaged device tree blob: {}", fdt_strerror(error)));
   Tree tree(blob, kRoom + info.append.size() + info.rng_seed.size());
