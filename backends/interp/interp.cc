@@ -73,8 +73,12 @@ void InterpCode::chain_blocks(const ir::Region& region, std::span<const u32> sta
   }
 }
 
+// Counts an execution; concurrent ones may get lost. True once, when the counter passes the limit.
 bool InterpCode::profile_fires(CpuState& state) {
-  if (!options_.profile || executions_.fetch_add(1, std::memory_order_relaxed) != options_.profile_limit) return false;
+  if (!options_.profile) return false;
+  const u32 before = executions_.load(std::memory_order_relaxed);
+  executions_.store(before + 1, std::memory_order_relaxed);
+  if (before != options_.profile_limit) return false;
   state.pc = entry_;
   state.leave = u32(Leave::dispatch);
   return true;
@@ -102,12 +106,13 @@ void InterpCode::run(CpuState& state) {
   while (r) r = r->run(r, frame, &state);
 }
 
+// One line a record: guest PC, op, the fields of Record. An op that has taken over others stands for them.
 std::string InterpCode::dump() const {
   std::string text;
-  for (const Record& r : program_.records) {
-    text +=
-        fmt::format("{:#x}: handler {} a={} b={} c={} -> {} imm={:#x} extra={} attr={}\n", program_.insns[r.insn].pc,
-                    fmt::ptr(reinterpret_cast<const void*>(r.run)), r.a, r.b, r.c, r.result, r.imm, r.extra, r.attr);
+  for (size_t i = 0; i < program_.records.size(); ++i) {
+    const Record& r = program_.records[i];
+    text += fmt::format("{:#x}  {:<16} a={} b={} c={} -> {} imm={:#x} extra={} attr={}\n", program_.insns[r.insn].pc,
+                        ir::info(program_.ops[i]).name, r.a, r.b, r.c, r.result, r.imm, r.extra, r.attr);
   }
   return text;
 }

@@ -72,6 +72,7 @@ void Lowering::begin_insn(const ir::Inst& inst) {
 void Lowering::emit_record() {
   record_.insn = u16(program_.insns.size() - 1);
   program_.records.push_back(record_);
+  program_.ops.push_back(block_.insts[current_].op);
 }
 
 std::optional<u64> Lowering::constant(unsigned i) const {

@@ -47,6 +47,7 @@ struct ExitRecord {
 // What handlers of a piece of code share.
 struct Program {
   std::vector<Record> records;
+  std::vector<ir::Op> ops;  // of each record, for listings
   std::vector<Insn> insns;
   std::vector<ExitRecord> exits;
   std::vector<u8> pool;
