@@ -144,6 +144,7 @@ Expected<CompiledRegion> Compiler::compile(const ir::Region& region, const Runti
   MIMUS_CHECK(lowering.run());
   result.stubs.assign(lowering.stubs().begin(), lowering.stubs().end());
   result.cold_sites.assign(lowering.cold_sites().begin(), lowering.cold_sites().end());
+  result.wide_vectors = plan.uses_wide_vectors;
   if (keep_listing) {
     llvm::raw_string_ostream out(result.listing);
     module.print(out, nullptr);

@@ -15,7 +15,8 @@ struct CompiledRegion {
   std::vector<u8> object;  // ELF relocatable
   std::vector<ExitStub> stubs;
   std::vector<ColdSite> cold_sites;
-  std::string listing;  // LLVM IR, when asked for
+  bool wide_vectors = false;  // vectors of more than 128 bits may live across cold sites
+  std::string listing;        // LLVM IR, when asked for
 };
 
 class Compiler {

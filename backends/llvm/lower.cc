@@ -199,7 +199,9 @@ void Lowering::make_function() {
   function_->addFnAttr(llvm::Attribute::StrictFP);
   function_->addFnAttr("frame-pointer", "none");
   function_->addFnAttr(llvm::Attribute::NoRedZone);  // the stubs of cold sites push
-  function_->addFnAttr("prefer-vector-width", "256");
+  // Upper halves of vector registers are neither kept by thunks nor left dirty (which slows down SSE code that comes
+  // later) unless the region itself has such vectors; then LLVM clears them at every way out.
+  function_->addFnAttr("prefer-vector-width", plan_.uses_wide_vectors ? "256" : "128");
   state_ = function_->getArg(0);
   cells_ = new llvm::GlobalVariable(module_, b.getInt64Ty(), false, llvm::GlobalValue::ExternalLinkage, nullptr,
                                     llvm::StringRef(kCellsName));

@@ -92,7 +92,7 @@ Value* Lowering::call_function(const void* function, llvm::ArrayRef<Value*> oper
   args.push_back(what);
   args.push_back(b.getInt64(reinterpret_cast<u64>(function)));
   const auto type = llvm::FunctionType::get(b.getInt64Ty(), types, false);
-  const llvm::StringRef name(kSymbolNames[unsigned(Symbol::assist)]);
+  const llvm::StringRef name(kSymbolNames[unsigned(plan_.uses_wide_vectors ? Symbol::assist_wide : Symbol::assist)]);
   auto* thunk = llvm::cast<llvm::Function>(module_.getOrInsertFunction(name, type).getCallee());
   constexpr auto convention = llvm::CallingConv::PreserveAll;  // the thunk saves what a C function may change
   thunk->setVisibility(llvm::GlobalValue::HiddenVisibility);

@@ -54,7 +54,10 @@ void find_order(RegionPlan& plan) {
 
 void summarise(BlockPlan& summary, const ir::Block& block, const RuntimeLayout& layout, RegionPlan& plan) {
   for (const ir::Inst& inst : block.insts) {
-    plan.uses_vectors |= inst.type.is_vector();
+    const bool writes = inst.op == ir::Op::write;
+    const ir::Type type = writes ? layout.state.slots[inst.imm].type : inst.type;
+    plan.uses_vectors |= type.is_vector();
+    plan.uses_wide_vectors |= type.is_vector() && type.bytes() > 16;
     if (inst.op == ir::Op::read) {
       const auto slot = ir::SlotId(inst.imm);
       if (!summary.clobbers && !summary.written.has(slot)) summary.wanted.add(slot);

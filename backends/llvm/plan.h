@@ -65,6 +65,7 @@ struct RegionPlan {
   std::vector<u32> order;  // reverse post-order; blocks that cannot be reached are missing
   SlotSet changed;         // slots that the region writes or a helper of it may write
   bool uses_vectors = false;
+  bool uses_wide_vectors = false;  // of more than 128 bits
 };
 
 inline bool is_direct(const ir::Exit& exit) {

@@ -104,7 +104,7 @@ u32 StubWriter::write_cold(const StackMap::Record& record) {
     return start;
   }
   a_.push(Xbyak::Reg64(frame.state));
-  call(thunks_.slow(site.function));
+  call(thunks_.slow(site.function, compiled_.wide_vectors));
   a_.pop(Xbyak::Reg64(frame.state));
   if (site.kind == ColdSite::Kind::leave) {
     leave_cold(frame, site);

@@ -13,12 +13,14 @@ namespace mimus::jit {
 enum class Slow : u8 { load, store, load_linked, store_conditional, amo, cas, zero_block, trap, count };
 
 enum class Symbol : u8 {
-  assist,  // calls a C function that works on state.guest_mxcsr: soft float for rare cases
-  leave,   // out of generated code; the state in memory is exact, pins included
+  assist,       // calls a C function that works on state.guest_mxcsr: soft float for rare cases
+  assist_wide,  // the same, keeping all bits of the vector registers
+  leave,        // out of generated code; the state in memory is exact, pins included
   count,
 };
 
-inline constexpr std::array<std::string_view, unsigned(Symbol::count)> kSymbolNames = {"mimus.assist", "mimus.leave"};
+inline constexpr std::array<std::string_view, unsigned(Symbol::count)> kSymbolNames = {
+    "mimus.assist", "mimus.assist_wide", "mimus.leave"};
 // "exit.N": the code for way out N of the region. "entry": the region's function. "cells": its link cells.
 inline constexpr std::string_view kExitPrefix = "exit.";
 inline constexpr std::string_view kEntryName = "entry";

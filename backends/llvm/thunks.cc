@@ -39,14 +39,14 @@ class Writer {
     a_.open(piece.write, piece.size);
   }
 
-  u64 write_slow_path(const Row& row) {
+  u64 write_slow_path(const Row& row, bool wide) {
     static constexpr u8 kSaved[] = {0, 1, 2, 6, 7, 8, 9, 10, 11};  // what a C function may change
     constexpr u32 kPushed = 8 * std::size(kSaved);
     constexpr u32 area = kVectorBytes + 8;  // keeps rsp a multiple of 16 for the call
     const u64 entry = here();
     for (u8 reg : kSaved) a_.push(Xbyak::Reg64(reg));
     a_.sub(rsp, area);
-    move_vectors(true);
+    save_vectors(wide);
     a_.mov(rdi, qword[rsp + size_t(area + kPushed + 8)]);
     enter_host_fp();
     for (unsigned i = 0; i < row.arguments.size(); ++i) load_argument(row.arguments[i], kArgumentRegisters[i]);
@@ -55,7 +55,7 @@ class Writer {
     a_.mov(rdi, qword[rsp + size_t(area + kPushed + 8)]);
     a_.mov(scratch(SlowArguments::kFirst), rax);
     enter_guest_fp();
-    move_vectors(false);
+    load_vectors(wide);
     a_.add(rsp, area);
     for (size_t i = std::size(kSaved); i-- > 0;) a_.pop(Xbyak::Reg64(kSaved[i]));
     a_.ret();
@@ -63,17 +63,17 @@ class Writer {
   }
 
   // rdi = state, rsi rdx rcx = operands, r8d = what, r9 = the function. r11 is the caller's to save.
-  u64 write_assist() {
+  u64 write_assist(bool wide) {
     static constexpr u8 kSaved[] = {1, 2, 6, 8, 9, 10, 7};
     const u64 entry = here();
     for (u8 reg : kSaved) a_.push(Xbyak::Reg64(reg));
     a_.sub(rsp, kVectorBytes);
-    move_vectors(true);
+    save_vectors(wide);
     enter_host_fp();
     a_.call(r9);
     a_.mov(rdi, qword[rsp + size_t(kVectorBytes)]);
     enter_guest_fp();
-    move_vectors(false);
+    load_vectors(wide);
     a_.add(rsp, kVectorBytes);
     for (size_t i = std::size(kSaved); i-- > 0;) a_.pop(Xbyak::Reg64(kSaved[i]));
     a_.ret();
@@ -121,20 +121,31 @@ class Writer {
   }
   void enter_guest_fp() { a_.ldmxcsr(field(offsetof(CpuState, guest_mxcsr), 32)); }
 
-  void move_vectors(bool store) {
+  // The lower halves by AVX instructions too where there is AVX: those leave the upper halves clean.
+  void save_vectors(bool wide) {
     const bool avx = host_.features().avx;
     for (int i = 0; i < 16; ++i) {
       const Xbyak::RegExp at = rsp + size_t(i) * 32;
-      if (avx && store)
+      if (avx && wide)
         a_.vmovups(yword[at], Xbyak::Ymm(i));
       else if (avx)
-        a_.vmovups(Xbyak::Ymm(i), yword[at]);
-      else if (store)
+        a_.vmovups(xword[at], Xbyak::Xmm(i));
+      else
         a_.movups(xword[at], Xbyak::Xmm(i));
+    }
+    if (avx && wide) a_.vzeroupper();
+  }
+  void load_vectors(bool wide) {
+    const bool avx = host_.features().avx;
+    for (int i = 0; i < 16; ++i) {
+      const Xbyak::RegExp at = rsp + size_t(i) * 32;
+      if (avx && wide)
+        a_.vmovups(Xbyak::Ymm(i), yword[at]);
+      else if (avx)
+        a_.vmovups(Xbyak::Xmm(i), xword[at]);
       else
         a_.movups(Xbyak::Xmm(i), xword[at]);
     }
-    if (avx && store) a_.vzeroupper();
   }
 
   emit::CodeSlab& slab_;
@@ -148,8 +159,10 @@ Expected<Thunks> Thunks::create(emit::CodeSlab& slab, const emit::HostRuntime& h
   MIMUS_TRY(const emit::CodeSlab::Piece piece, slab.allocate_permanent(kThunkBytes, 64));
   Writer writer(slab, host, piece);
   Thunks thunks;
-  for (unsigned i = 0; i < unsigned(Slow::count); ++i) thunks.slow_[i] = writer.write_slow_path(kRows[i]);
-  thunks.symbols_[unsigned(Symbol::assist)] = writer.write_assist();
+  for (unsigned i = 0; i < unsigned(Slow::count); ++i)
+    for (bool wide : {false, true}) thunks.slow_[i * 2 + wide] = writer.write_slow_path(kRows[i], wide);
+  thunks.symbols_[unsigned(Symbol::assist)] = writer.write_assist(false);
+  thunks.symbols_[unsigned(Symbol::assist_wide)] = writer.write_assist(true);
   thunks.symbols_[unsigned(Symbol::leave)] = writer.write_leave();
   if (writer.failed()) return fail("code cache: the LLVM engine's thunks do not fit");
   return thunks;

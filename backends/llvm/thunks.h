@@ -20,11 +20,12 @@ class Thunks {
   static Expected<Thunks> create(emit::CodeSlab& slab, const emit::HostRuntime& host);
   // Executable addresses.
   u64 address(Symbol symbol) const { return symbols_[unsigned(symbol)]; }
-  u64 slow(Slow function) const { return slow_[unsigned(function)]; }
+  // `wide`: keeps all bits of the vector registers, else the lower 128.
+  u64 slow(Slow function, bool wide) const { return slow_[unsigned(function) * 2 + wide]; }
 
  private:
   std::array<u64, unsigned(Symbol::count)> symbols_{};
-  std::array<u64, unsigned(Slow::count)> slow_{};
+  std::array<u64, unsigned(Slow::count) * 2> slow_{};
 };
 
 }  // namespace mimus::jit
