@@ -20,7 +20,7 @@ struct EngineSet::Choice {
 namespace {
 
 // Executions of a block before LLVM takes it on: a region costs it milliseconds, so what baseline runs has to run often.
-constexpr u32 kInterpThreshold = 1000, kBaselineThreshold = 4000;
+constexpr u32 kInterpThreshold = 1000, kBaselineThreshold = 60000;
 
 Expected<MakeLlvmEngine> llvm_factory() {
   return load_factory<MakeLlvmEngine>(kLlvmModule, kLlvmFactory, "the llvm engine", "libllvm19");
