@@ -7,6 +7,10 @@ namespace {
 
 constexpr size_t kMostBytes = 1 << 20;
 
+// Left free inside the tree. U-Boot adds its own nodes in place and sets no memory aside for them: without this room it
+// overwrites what lies behind the tree.
+constexpr size_t kRoomToGrow = 16 << 10;
+
 void append_be32(std::vector<u8>& out, u32 value) {
   for (int shift = 24; shift >= 0; shift -= 8) out.push_back(u8(value >> shift));
 }
@@ -53,7 +57,8 @@ u32 FdtBuilder::phandle() {
 Expected<std::vector<u8>> FdtBuilder::finish() {
   check(fdt_finish(buffer_.data()));
   if (error_) return fail(std::string("device tree: ") + fdt_strerror(error_));
-  buffer_.resize(fdt_totalsize(buffer_.data()));
+  buffer_.resize(fdt_totalsize(buffer_.data()) + kRoomToGrow);
+  fdt_set_totalsize(buffer_.data(), u32(buffer_.size()));
   return std::move(buffer_);
 }
 
