@@ -1,20 +1,15 @@
-"""The machine in which a guest finishes its own installation: this tree's Mimus when it is built, else QEMU.
-
-MIMUS_SETUP_EMULATOR=qemu or the path of a mimus chooses.
-"""
+"""The machine in which a guest finishes its own installation: QEMU, or the mimus whose path MIMUS_SETUP_EMULATOR says."""
 
 import os
-from pathlib import Path
 
 from .apt import require
 
-OWN = Path(__file__).resolve().parents[2] / "build" / "release" / "bin" / "mimus"
 HARTS, MEMORY = "2", "1G"
 
 
 def command(image, initrd, disk, append):
     """Boots the kernel with the disk as its first virtio one and the console on stdout; ends at power-off."""
-    chosen = os.environ.get("MIMUS_SETUP_EMULATOR") or (str(OWN) if OWN.exists() else "qemu")
+    chosen = os.environ.get("MIMUS_SETUP_EMULATOR") or "qemu"
     if chosen != "qemu":
         return [chosen, "run", "--isa", "riscv64", "--smp", HARTS, "--memory", MEMORY, "--kernel", image,
                 "--initrd", initrd, "--disk", f"{disk},format=raw", "--append", append]
