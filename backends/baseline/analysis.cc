@@ -35,25 +35,11 @@ bool is_zero(const Inst& inst) { return inst.op == Op::constant && inst.imm == 0
 
 }  // namespace
 
-Operands operands_of(const ir::Block& block, const Inst& inst) {
-  Operands out;
-  const unsigned count = ir::arity(inst);
-  for (unsigned i = 0; i < count; ++i) out.ids[out.count++] = inst.args[i];
-  if (ir::info(inst.op).imm == ir::ImmKind::exit) {
-    const ValueId value = block.exits[inst.imm].value;
-    if (value != ir::kNoValue) out.ids[out.count++] = value;
-  }
-  return out;
-}
-
 void Analysis::run(const ir::Block& block) {
   block_ = &block;
   const size_t count = block.insts.size();
   facts_.assign(count, {});
-  uses_.assign(count, 0);
-  last_user_.assign(count, kNever);
-  next_use_.assign(count, kNever);
-  next_access_.assign(count, kNever);
+  sweep_.assign(count, {});
   count_uses();
   find_shapes();
   find_uses();
@@ -63,11 +49,9 @@ void Analysis::count_uses() {
   for (u32 i = 0; i < block_->insts.size(); ++i) {
     const Inst& inst = block_->insts[i];
     if (inst.op == Op::unbox && block_->insts[inst.args[0]].op == Op::box) continue;  // looks through it
-    const Operands operands = operands_of(*block_, inst);
-    for (unsigned k = 0; k < operands.count; ++k) {
-      ++uses_[operands.ids[k]];
-      last_user_[operands.ids[k]] = i;
-    }
+    for_each_operand(*block_, inst, [&](unsigned, ValueId value) { ++sweep_[value].uses; });
+    if (inst.op == Op::sext) ++sweep_[inst.args[0]].sign_uses;
+    if (inst.op == Op::zext) ++sweep_[inst.args[0]].zero_uses;
   }
 }
 
@@ -85,7 +69,7 @@ void Analysis::make_view(u32 index, ValueId of, Ext ext) {
   facts_[index].ext = ext;
 }
 
-bool Analysis::fusable(ValueId value) const { return uses_[value] == 1 && facts_[value].shape == Shape::code; }
+bool Analysis::fusable(ValueId value) const { return sweep_[value].uses == 1 && facts_[value].shape == Shape::code; }
 
 void Analysis::shape_of(u32 index) {
   const Inst& inst = block_->insts[index];
@@ -96,8 +80,8 @@ void Analysis::shape_of(u32 index) {
       if (is_word(inst.type)) facts_[index].shape = Shape::constant;
       break;
     case Op::load:
-      // sign-extended at once if that is all that becomes of it
-      if (uses_[index] == 1 && block_->insts[last_user_[index]].op == Op::sext && is_scalar_int(inst.type))
+      // sign-extended at once if that is wanted and nobody wants zeros
+      if (sweep_[index].sign_uses && !sweep_[index].zero_uses && is_scalar_int(inst.type))
         facts_[index].ext = Ext::sign;
       break;
     case Op::trunc:
@@ -154,17 +138,15 @@ void Analysis::shape_of(u32 index) {
 
 void Analysis::note_use(u32 user, Facts& by, unsigned operand, ValueId value) {
   const ValueId root = facts_[value].root;
-  by.next[operand] = next_use_[root];
-  next_use_[root] = user;
+  by.next[operand] = sweep_[root].next_use;
+  sweep_[root].next_use = user;
 }
 
 void Analysis::note_operands(u32 user, u32 index) {
-  const Operands operands = operands_of(*block_, block_->insts[index]);
-  for (unsigned k = 0; k < operands.count; ++k) {
-    const ValueId value = operands.ids[k];
+  for_each_operand(*block_, block_->insts[index], [&](unsigned k, ValueId value) {
     if (facts_[value].shape == Shape::fused) note_operands(user, value);
     else note_use(user, facts_[index], k, value);
-  }
+  });
 }
 
 // `index` is a write: its value may be computed into the pinned register at once unless somebody could tell.
@@ -191,8 +173,8 @@ void Analysis::note_access(u32 index) {
   access.group_low = s32(disp);
   access.group_high = s32(disp + type.bytes());
   access.group_writes = inst.op == Op::store;
-  const u32 next = next_access_[base];
-  next_access_[base] = index;
+  const u32 next = sweep_[base].next_access;
+  sweep_[base].next_access = index;
   if (next == kNever || next >= group_limit_) return;
   const s32 low = std::min(access.group_low, facts_[next].group_low);
   const s32 high = std::max(access.group_high, facts_[next].group_high);
@@ -210,7 +192,7 @@ void Analysis::find_uses() {
   for (u32 i = u32(block_->insts.size()); i-- > 0;) {
     const Inst& inst = block_->insts[i];
     Facts& facts = facts_[i];
-    facts.first_use = next_use_[i];
+    facts.first_use = sweep_[i].next_use;
     if (facts.shape != Shape::code) continue;
     const ir::OpInfo& info = ir::info(inst.op);
     if (facts.first_use == kNever && info.removable()) {

@@ -2,6 +2,7 @@
 // each value is used next. One look forward for use counts and shapes, one backward for the uses.
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "core/engine/helper.h"
@@ -37,12 +38,25 @@ struct Facts {
   bool group_writes = false;
 };
 
-// Operands of an instruction, in order; the value of an exit comes last.
-struct Operands {
-  ir::ValueId ids[5];
-  unsigned count = 0;
-};
-Operands operands_of(const ir::Block& block, const ir::Inst& inst);
+// Number of operands, from a table smaller than the op table (which the compiler would keep missing in the cache).
+inline unsigned operand_count(const ir::Inst& inst) {
+  static constexpr auto kArity = [] {
+    std::array<u8, ir::kOpCount> table{};
+    for (unsigned op = 0; op < ir::kOpCount; ++op) table[op] = ir::kOps[op].arity;
+    return table;
+  }();
+  return inst.op == ir::Op::helper ? inst.attr & 7u : kArity[unsigned(inst.op)];
+}
+
+// Calls f(index, value) for each operand of an instruction; the value of an exit comes last.
+template <class F>
+inline void for_each_operand(const ir::Block& block, const ir::Inst& inst, F&& f) {
+  const unsigned count = operand_count(inst);
+  for (unsigned i = 0; i < count; ++i) f(i, inst.args[i]);
+  if (inst.op != ir::Op::exit_if && inst.op != ir::Op::end) return;
+  const ir::ValueId value = block.exits[inst.imm].value;
+  if (value != ir::kNoValue) f(count, value);
+}
 
 class Analysis {
  public:
@@ -71,10 +85,14 @@ class Analysis {
   bool host_fma_;
   const ir::Block* block_ = nullptr;
   std::vector<Facts> facts_;
-  std::vector<u16> uses_;      // of each instruction's value, by operand
-  std::vector<u32> last_user_;
-  std::vector<u32> next_use_;  // backward sweep: of each root
-  std::vector<u32> next_access_;  // backward sweep: of each root as a base
+  struct Sweep {  // about each instruction's value, while the sweeps run
+    u16 uses = 0;        // by operand
+    u16 sign_uses = 0;   // those by sext
+    u16 zero_uses = 0;   // and by zext
+    u32 next_use = kNever;     // backward: of a root
+    u32 next_access = kNever;  // backward: of a root as a base
+  };
+  std::vector<Sweep> sweep_;
   // Backward sweep, per pinned register: the next write and read; and the next instruction that can show the state.
   u32 pin_write_[8], pin_read_[8];
   u32 observer_ = kNever;

@@ -43,6 +43,7 @@ Compiler::Outcome Compiler::compile(const ir::Region& region, const PrepareOptio
   region_ = &region;
   options_ = &options;
   out_ = &out;
+  out.clear();
   refusal_.clear();
   block_entries_.assign(region.blocks.size(), 0);
   for (u32 i = 0; i < region.blocks.size(); ++i) {
@@ -71,6 +72,7 @@ bool Compiler::compile_block(u32 index) {
   insn_length_ = 0;
   retired_ = ~u32{0};  // begin_insn makes it 0
   cold_.clear();
+  edge_exit_ = 0;
   for (Group& group : groups_) group = {};
   written_in_place_ = nan_fixed_ = kNever;
   number_edges();
@@ -109,11 +111,11 @@ void Compiler::emit_inst(u32 index) {
 
 // Handlers work on single registers, and those of arithmetic not on single bits.
 bool Compiler::fits_handler(const Inst& inst) const {
-  const Operands operands = operands_of(*block_, inst);
-  if (operands.count && type_of(operands.ids[0]) == ir::i1 && !takes_bool(inst.op)) return false;
+  const unsigned count = operand_count(inst);
+  if (count && type_of(inst.args[0]) == ir::i1 && !takes_bool(inst.op)) return false;
   if (takes_wide(inst.op)) return true;
   bool wide = is_wide(inst.type);
-  for (unsigned i = 0; i < operands.count; ++i) wide |= is_wide(type_of(operands.ids[i]));
+  for (unsigned i = 0; i < count; ++i) wide |= is_wide(type_of(inst.args[i]));
   return !wide;
 }
 

@@ -24,7 +24,8 @@ struct EdgePatch {
   u32 unlinked = 0;      // where it goes when it is not linked
 };
 
-// What a compilation has produced, as offsets from the start of the window.
+// What a compilation has produced, as offsets from the start of the window. Kept by the compiler's user, to be filled
+// again and again.
 struct Artifact {
   u32 bytes = 0;
   u32 leave = 0;  // code that leaves to the run loop at the region's first pc
@@ -33,6 +34,15 @@ struct Artifact {
   std::vector<EdgePatch> patches;   // one per edge
   std::vector<EdgePatch> internal;  // loops inside the region
   std::vector<PcMapEntry> pc_map;
+
+  void clear() {
+    bytes = leave = 0;
+    counter = nullptr;
+    edges.clear();
+    patches.clear();
+    internal.clear();
+    pc_map.clear();
+  }
 };
 
 class Compiler {
@@ -307,6 +317,7 @@ class Compiler {
   std::vector<u32> block_entries_;  // offsets
   std::vector<u32> exit_edges_;     // of the block's exits: their edges
   std::vector<InternalJump> internal_jumps_;
+  u32 edge_exit_ = 0;               // common end of the block's edge stubs; 0: not emitted yet
   Group groups_[Registers::kCached];
   std::string refusal_;
 };

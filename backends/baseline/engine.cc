@@ -1,5 +1,7 @@
 #include "backends/baseline/engine.h"
 
+#include <fmt/format.h>
+
 #include <mutex>
 
 #include "backends/baseline/code.h"
@@ -16,6 +18,7 @@ struct Worker {
   Worker(const RuntimeLayout& layout, Assists& assists, emit::CodeSlab& slab, const emit::HostRuntime& host)
       : compiler(layout, assists, slab, host) {}
   Compiler compiler;
+  Artifact artifact;
   emit::CodeSlab::Piece chunk;
   u32 used = 0;
   u64 generation = ~u64{0};  // of the slab, when the chunk was taken
@@ -43,12 +46,13 @@ class BaselineEngine final : public Engine {
       if (w.generation != slab_.generation() || w.used + kMinimumRoom > w.chunk.size) {
         MIMUS_CHECK(take_chunk(w, wanted));
       }
-      Artifact artifact;
+      Artifact& artifact = w.artifact;
       const u64 start = w.chunk.exec + w.used;
       switch (w.compiler.compile(region, options, w.chunk.write + w.used, w.chunk.size - w.used, artifact)) {
         case Compiler::Outcome::done:
           w.used = u32(align_up(w.used + artifact.bytes, 16));
-          return std::make_unique<BaselineCode>(slab_, host_, start, options.profile_limit, std::move(artifact));
+          if (slab_.has_listener()) slab_.announce(start, artifact.bytes, fmt::format("baseline {:#x}", region.blocks[0]->key.pc));
+          return std::make_unique<BaselineCode>(slab_, host_, start, options.profile_limit, artifact);
         case Compiler::Outcome::refused: return fail("baseline: cannot compile " + w.compiler.refusal());
         case Compiler::Outcome::no_room: break;
       }

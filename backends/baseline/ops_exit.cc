@@ -83,8 +83,10 @@ void Compiler::cold_poll(const Cold& cold) {
 void Compiler::cold_edge_stub(const Cold& cold) {
   out_->patches[cold.desc].unlinked = a_.offset();
   a_.mov(rax, u64(cold.value));
-  a_.mov(ecx, options_->code_id);
   a_.mov(edx, cold.desc);
+  if (edge_exit_) return a_.jump_to(a_.window() + edge_exit_);
+  edge_exit_ = a_.offset();
+  a_.mov(ecx, options_->code_id);
   a_.jump_to(slab_.to_write(host_.leave_edge()));
 }
 

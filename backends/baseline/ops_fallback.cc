@@ -13,7 +13,7 @@ using namespace Xbyak::util;
 
 const interp::SingleOp* Compiler::single_op(const Inst& inst) {
   Type types[4];
-  const unsigned count = ir::arity(inst);
+  const unsigned count = operand_count(inst);
   for (unsigned i = 0; i < count; ++i) types[i] = type_of(inst.args[i]);
   return assists_.get(inst, {types, count}, block_->pool, {pc_, insn_length_, retired_, options_->count_insns});
 }
@@ -41,7 +41,7 @@ void Compiler::take_from_frame(u32 offset, Type type) {
 void Compiler::fallback(const Inst& inst) {
   const interp::SingleOp* single = single_op(inst);
   if (!single || single->frame_bytes() > Frame::kWideBytes) return refuse(inst);
-  for (unsigned i = 0; i < ir::arity(inst); ++i) put_in_frame(Frame::kWide + single->operand(i), inst.args[i]);
+  for (unsigned i = 0; i < operand_count(inst); ++i) put_in_frame(Frame::kWide + single->operand(i), inst.args[i]);
   regs_.before_call();
   a_.mov(rax, reinterpret_cast<u64>(single));
   a_.mov(frame(Frame::kArg0), rax);

@@ -57,7 +57,7 @@ void Compiler::pass_argument(u32 offset, ValueId value) {
 
 void Compiler::op_helper(const Inst& inst) {
   const HelperDesc& helper = layout_.helpers[inst.imm];
-  for (u32 i = 0; i < ir::arity(inst); ++i) pass_argument(Frame::kArg0 + 8 * i, inst.args[i]);
+  for (u32 i = 0; i < operand_count(inst); ++i) pass_argument(Frame::kArg0 + 8 * i, inst.args[i]);
   using enum HelperEffects;
   HelperEffects effects = helper.effects;
   const bool counted_leave = has(effects, may_leave) && options_->count_insns;

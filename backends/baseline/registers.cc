@@ -33,13 +33,8 @@ void Registers::start(const ir::Block& block) {
 // ---- life of values ----
 
 void Registers::collect(u32 index) {
-  const Operands operands = operands_of(*block_, block_->insts[index]);
-  for (unsigned k = 0; k < operands.count; ++k) {
-    const ValueId id = operands.ids[k];
-    if (facts_[id].shape == Shape::fused) {
-      collect(id);
-      continue;
-    }
+  for_each_operand(*block_, block_->insts[index], [&](unsigned k, ValueId id) {
+    if (facts_[id].shape == Shape::fused) return collect(id);
     const u32 root = facts_[id].root;
     Value& v = values_[root];
     bool seen = false;
@@ -51,7 +46,7 @@ void Registers::collect(u32 index) {
       if (v.xmm != kNone) xmm_locked_ |= 1u << v.xmm;
     }
     v.next = std::max(v.next, facts_[index].next[k]);  // the other records of this instruction name itself
-  }
+  });
 }
 
 void Registers::begin(u32 index) {
@@ -64,8 +59,12 @@ void Registers::end(u32 index) {
     if (values_[current_[i]].next == kNever) kill(current_[i]);
   }
   if (facts_[index].first_use == kNever) kill(index);
-  for (int r = 0; r < 16; ++r) {
+  for (u32 left = gpr_locked_; left; left &= left - 1) {  // temporaries are locked
+    const int r = std::countr_zero(left);
     if (gpr_owner_[r] == kTemp) gpr_owner_[r] = kFree, gpr_free_ |= 1u << r;
+  }
+  for (u32 left = xmm_locked_; left; left &= left - 1) {
+    const int r = std::countr_zero(left);
     if (xmm_owner_[r] == kTemp) xmm_owner_[r] = kFree, xmm_free_ |= 1u << r;
   }
   gpr_locked_ = xmm_locked_ = 0;

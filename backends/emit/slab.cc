@@ -1,7 +1,6 @@
 #include "backends/emit/slab.h"
 
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -28,14 +27,6 @@ Expected<std::unique_ptr<CodeSlab>> CodeSlab::create(u64 bytes) {
 
 Expected<void> CodeSlab::map(u64 bytes) {
   const u64 data_bytes = align_up(bytes / 64, kPageSize);
-  const int fd = memfd_create("mimus-code", MFD_CLOEXEC);
-  if (fd < 0) return host_error("memfd_create");
-  struct Closer {
-    int fd;
-    ~Closer() { close(fd); }
-  } closer{fd};
-  if (ftruncate(fd, static_cast<off_t>(bytes)) != 0) return host_error("reserving memory");
-
   void* base = mmap(nullptr, 2 * bytes + data_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (base == MAP_FAILED) return host_error("reserving address space");
   bytes_ = bytes;  // from here on the destructor unmaps
@@ -44,10 +35,13 @@ Expected<void> CodeSlab::map(u64 bytes) {
   write_ = static_cast<u8*>(base) + bytes;
   data_ = write_ + bytes;
 
-  if (mmap(base, bytes, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
-    return host_error("mapping executable memory");
-  if (mmap(write_, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
+  // Shared anonymous memory, whose pages mremap(2) maps once more when told to move none of them. A memfd would do, but
+  // perf takes a mapped file for a program and does not look into its map of generated code.
+  if (mmap(write_, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
     return host_error("mapping writable memory");
+  if (mremap(write_, 0, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, base) == MAP_FAILED)
+    return host_error("mapping the memory twice");
+  if (mprotect(base, bytes, PROT_READ | PROT_EXEC) != 0) return host_error("making memory executable");
   if (mmap(data_, data_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
     return host_error("mapping the data area");
   madvise(base, 2 * bytes, MADV_DONTFORK);

@@ -1,4 +1,4 @@
-// CodeSlab: where generated code lives. One memfd, mapped twice: a writable view and an executable one, never both in
+// CodeSlab: where generated code lives. One piece of memory, mapped twice: a writable view and an executable one, never both in
 // one place (W^X). Both views and a data area lie within 2 GiB, so that code reaches all of it relative to rip.
 //
 //   [ executable view | writable view | data area ]
@@ -10,6 +10,7 @@
 #include <atomic>
 #include <memory>
 
+#include "backends/emit/code_listener.h"
 #include "core/base/error.h"
 #include "core/base/types.h"
 #include "core/engine/engine.h"
@@ -58,6 +59,13 @@ class CodeSlab {
   const void* data_as_seen_from_write_view(const void* data) const {
     return static_cast<const u8*>(data) + (reinterpret_cast<u64>(write_) - exec_);
   }
+  // Code that is announced is told to the listener. To be set before there is code.
+  void set_listener(std::unique_ptr<CodeListener> listener) { listener_ = std::move(listener); }
+  bool has_listener() const { return listener_ != nullptr; }
+  void announce(u64 exec, u32 size, std::string_view name) {
+    if (listener_) listener_->code_added(exec, size, name);
+  }
+
   u64 used() const { return used_.load(std::memory_order_relaxed); }
   u64 capacity() const { return bytes_; }
 
@@ -66,6 +74,7 @@ class CodeSlab {
   Expected<Piece> take(std::atomic<u64>& counter, u64 limit, u32 bytes, u32 align);
   Expected<void> map(u64 bytes);
 
+  std::unique_ptr<CodeListener> listener_;
   u64 exec_ = 0;
   u8* write_ = nullptr;
   u8* data_ = nullptr;
