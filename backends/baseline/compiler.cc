@@ -83,6 +83,7 @@ bool Compiler::compile_block(u32 index) {
     if (facts_[i].shape == Shape::code) emit_inst(i);
     if (!refusal_.empty() || a_.failed()) return false;
   }
+  if (index == 0) out_->hot_bytes = a_.offset();
   flush_cold();
   return refusal_.empty() && !a_.failed();
 }

@@ -28,6 +28,7 @@ struct EdgePatch {
 // again and again.
 struct Artifact {
   u32 bytes = 0;
+  u32 hot_bytes = 0;  // of the first block, up to its cold code
   u32 leave = 0;  // code that leaves to the run loop at the region's first pc
   u32* counter = nullptr;
   std::vector<CodeEdge> edges;
@@ -36,7 +37,7 @@ struct Artifact {
   std::vector<PcMapEntry> pc_map;
 
   void clear() {
-    bytes = leave = 0;
+    bytes = hot_bytes = leave = 0;
     counter = nullptr;
     edges.clear();
     patches.clear();

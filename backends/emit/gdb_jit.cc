@@ -98,6 +98,8 @@ void GdbJit::code_added(u64 exec, u32 size, std::string_view name) {
   entries_.push_back(std::move(entry));
 }
 
+GdbJit::GdbJit() = default;
+
 GdbJit::~GdbJit() {
   std::lock_guard lock(list_mutex());
   for (const auto& entry : entries_) {

@@ -12,7 +12,7 @@ namespace mimus::emit {
 
 class GdbJit final : public CodeListener {
  public:
-  GdbJit() = default;
+  GdbJit();
   ~GdbJit() override;  // takes back what it announced
   GdbJit(const GdbJit&) = delete;
   void code_added(u64 exec, u32 size, std::string_view name) override;

@@ -77,6 +77,10 @@ void EngineSet::configure(dbt::DbtConfig& config) {
   config.reset_code_memory = [this](const CodeWriteToken& token) { slab_->reset(token); };
 }
 
+void EngineSet::listen(std::unique_ptr<emit::CodeListener> listener) {
+  if (slab_) slab_->set_listener(std::move(listener));
+}
+
 Expected<Engine*> EngineSet::to_show() {
   if (choice_->need_llvm) return load_llvm(true);
   return baseline_ ? baseline_.get() : interp_.get();

@@ -24,6 +24,8 @@ class EngineSet {
 
   // Fills in what the accelerator needs: tiers and the management of code memory.
   void configure(dbt::DbtConfig& config);
+  // Tells `listener` about all generated code. Call it before there is any.
+  void listen(std::unique_ptr<emit::CodeListener> listener);
   // The engine whose code `mimus dump` shows; listings are complete.
   Expected<Engine*> to_show();
 

@@ -51,6 +51,8 @@ void add_run_options(CLI::App& app, RunOptions& o, Raw& raw) {
   app.add_option("--dump-filter", o.dump_filter, "Only blocks at ADDRESS or START-END");
   app.add_option("--dump-file", o.dump_file, "Where --dump goes (default: stderr)");
   app.add_flag("--verify", o.verify, "Check the IR after every pass");
+  auto* perf = app.add_flag("--perf-map", o.perf_map, "Name generated code for Linux perf, in /tmp/perf-PID.map");
+  app.add_flag("--gdb-jit", o.gdb_jit, "Name generated code for GDB (slow)")->excludes(perf);
 }
 
 void add_dump_options(CLI::App& app, DumpOptions& o) {

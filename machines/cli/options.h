@@ -30,6 +30,7 @@ struct RunOptions : CpuOptions {
   bool stats = false;
   bool guest_errors = false;
   bool verify = false;
+  bool perf_map = false, gdb_jit = false;
   std::vector<std::string> dump;  // stages
   std::string dump_filter;        // "START" or "START-END"
   std::string dump_file;

@@ -2,6 +2,8 @@
 #include <unistd.h>
 
 #include "accel/dbt/dbt.h"
+#include "backends/emit/gdb_jit.h"
+#include "backends/emit/perf_map.h"
 #include "machines/cli/commands.h"
 #include "machines/cli/engines.h"
 #include "machines/cli/host_signals.h"
@@ -52,8 +54,17 @@ class Session {
     config.guest_errors = &vm_;
     config.verify_ir = options_.verify;
     MIMUS_TRY(config.dump, make_dump_hook(options_));
+    MIMUS_CHECK(name_code());
     engines_->configure(config);
     vm_.set_accelerator(dbt::make_dbt(std::move(config)));
+    return {};
+  }
+
+  Expected<void> name_code() {
+    if (options_.gdb_jit) engines_->listen(std::make_unique<emit::GdbJit>());
+    if (!options_.perf_map) return {};
+    MIMUS_TRY(auto map, emit::PerfMap::create());
+    engines_->listen(std::move(map));
     return {};
   }
 

@@ -27,31 +27,41 @@ RandomOptions integers() {
 TEST(BaselineDiff, Integers) {
   RandomOptions o = integers();
   o.memory = o.atomics = o.helpers = o.exits = o.faults = false;
-  expect_like_interp({.random = o, .first_seed = 1, .seeds = 500});
+  expect_like_interp({.random = o, .first_seed = 1, .seeds = 200});
 }
 
-TEST(BaselineDiff, IntegersMemoryExits) { expect_like_interp({.random = integers(), .first_seed = 10000, .seeds = 600}); }
+TEST(BaselineDiff, IntegersMemoryExits) { expect_like_interp({.random = integers(), .first_seed = 10000, .seeds = 250}); }
 
 TEST(BaselineDiff, OptimisedIntegers) {
   RandomOptions o = integers();
   o.insns = 24;
-  expect_like_interp({.random = o, .first_seed = 15000, .seeds = 400, .optimise = true});
+  expect_like_interp({.random = o, .first_seed = 15000, .seeds = 150, .optimise = true});
 }
 
 TEST(BaselineDiff, Floats) {
   RandomOptions o;
   o.vectors = o.wide = o.odd_floats = o.memory = o.atomics = o.helpers = o.exits = false;
-  expect_like_interp({.random = o, .first_seed = 20000, .seeds = 600});
+  expect_like_interp({.random = o, .first_seed = 20000, .seeds = 250});
 }
 
-TEST(BaselineDiff, Everything) { expect_like_interp({.first_seed = 31000, .seeds = 600, .optimise = true}); }
+TEST(BaselineDiff, Everything) { expect_like_interp({.first_seed = 31000, .seeds = 250, .optimise = true}); }
 
 TEST(BaselineDiff, WithoutHostExtensions) {
-  expect_like_interp({.first_seed = 40000, .seeds = 400}, emit::HostFeatures::none());
+  expect_like_interp({.first_seed = 40000, .seeds = 150}, emit::HostFeatures::none());
+}
+
+TEST(BaselineDiff, EveryOpByItself) {
+  for (unsigned op = 0; op < ir::kOpCount; ++op) {
+    RandomOptions o;
+    o.insns = 3;
+    o.only = {ir::Op(op)};
+    expect_like_interp({.random = o, .first_seed = 70000 + op * 100, .seeds = 12, .states_per_seed = 3});
+    if (HasFailure()) FAIL() << "op " << ir::info(ir::Op(op)).name;
+  }
 }
 
 TEST(BaselineDiff, Regions) {
-  expect_like_interp({.random = integers(), .blocks_per_region = 4, .first_seed = 60000, .seeds = 300});
+  expect_like_interp({.random = integers(), .blocks_per_region = 4, .first_seed = 60000, .seeds = 150});
 }
 
 }  // namespace

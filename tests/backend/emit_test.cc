@@ -1,8 +1,15 @@
 #include <gtest/gtest.h>
 
+#include <elf.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <functional>
 #include <thread>
 
 #include "backends/emit/assembler.h"
+#include "backends/emit/gdb_jit.h"
+#include "backends/emit/perf_map.h"
 #include "backends/emit/thunks.h"
 #include "core/engine/runtime.h"
 #include "tests/backend/toy.h"
@@ -295,6 +302,50 @@ TEST(Constants, FlagTablesAreInverse) {
   for (unsigned f = 0; f < 32; ++f) EXPECT_EQ(t.mxcsr_to_flags[t.flags_to_mxcsr[f]], f);
   EXPECT_EQ(t.mxcsr_to_flags[0x20], 1);  // PE -> NX
   EXPECT_EQ(t.mxcsr_to_flags[0x01], 16);  // IE -> NV
+}
+
+TEST(PerfMap, ListsCode) {
+  const std::string folder = ::testing::TempDir();
+  {
+    auto map = PerfMap::create(folder);
+    ASSERT_TRUE(map);
+    (*map)->code_added(0x1000, 0x20, "baseline 0x80000000");
+  }
+  std::ifstream file(folder + "/perf-" + std::to_string(getpid()) + ".map");
+  std::string line;
+  std::getline(file, line);
+  EXPECT_EQ(line, "1000 20 baseline 0x80000000");
+  EXPECT_FALSE(PerfMap::create("/nonexistent"));
+}
+
+TEST(GdbJit, MakesASymbolFile) {
+  const std::vector<u8> file = symbol_file(0x7000, 0x40, "block");
+  Elf64_Ehdr header;
+  std::memcpy(&header, file.data(), sizeof header);
+  std::vector<Elf64_Shdr> sections(header.e_shnum);
+  std::memcpy(sections.data(), &file[header.e_shoff], sections.size() * sizeof(Elf64_Shdr));
+  EXPECT_EQ(sections[1].sh_addr, 0x7000u);
+  EXPECT_EQ(sections[1].sh_size, 0x40u);
+  Elf64_Sym symbol;
+  std::memcpy(&symbol, &file[sections[2].sh_offset + sizeof symbol], sizeof symbol);
+  EXPECT_EQ(symbol.st_value, 0x7000u);
+  EXPECT_STREQ(reinterpret_cast<const char*>(&file[sections[3].sh_offset + symbol.st_name]), "block");
+  const char* names = reinterpret_cast<const char*>(&file[sections[header.e_shstrndx].sh_offset]);
+  EXPECT_STREQ(names + sections[1].sh_name, ".text");
+  EXPECT_STREQ(names + sections[2].sh_name, ".symtab");
+  EXPECT_STREQ(names + sections[3].sh_name, ".strtab");
+  EXPECT_STREQ(names + sections[4].sh_name, ".shstrtab");
+}
+
+TEST(GdbJit, AnnouncesAndTakesBack) {
+  GdbJit one;
+  {
+    GdbJit two;
+    one.code_added(0x1000, 16, "a");
+    two.code_added(0x2000, 16, "b");
+    one.code_added(0x3000, 16, "c");
+  }
+  one.code_added(0x4000, 16, "d");
 }
 
 TEST(Assembler, ReportsAFullWindow) {

@@ -298,7 +298,8 @@ void Generator::select(Op op) {
 }
 void Generator::widen(Op op) {
   const Type from = int_type(), to = int_type();
-  if (to.elem > from.elem) put(op, {to.elem, from.lanes}, {value(from)});
+  const Type wide{to.elem, from.lanes};
+  if (to.elem > from.elem && wide.bits() <= 2048) put(op, wide, {value(from)});
 }
 void Generator::narrow(Op op) {
   const Type from = int_type(), to = int_type();
