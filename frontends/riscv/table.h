@@ -14,6 +14,7 @@ struct Insn;
 
 enum class Next : u8 { go_on, stop };  // whether the block goes on after this instruction
 using TranslateFn = Next (*)(Translator&, const Insn&);
+using LiftFn = Next (*)(Translator&, Insn&);  // fills in the immediate and calls a TranslateFn
 
 enum class Format : u8 {
 #define FORMAT(name, ...) name,
@@ -38,7 +39,7 @@ struct InsnDesc {
   std::string_view operands;
   Ext extension;
   Where where;
-  TranslateFn translate;
+  LiftFn lift;
   RegisterField rd, rs1, rs2, rs3;
 };
 
@@ -66,6 +67,8 @@ constexpr unsigned insn_length(u16 first) { return (first & 3) == 3 ? 4 : 2; }
 
 // Decodes `raw` into `insn`; false (with raw and length set) if no row of the extensions in `model` matches.
 bool decode(u32 raw, const CpuModel& model, Insn& insn);
+// The same without the immediate, for translation: InsnDesc::lift adds it.
+bool decode_fields(u32 raw, const CpuModel& model, Insn& insn);
 
 // The immediate of `format` in `raw`, and its inverse: `raw` with the immediate replaced by the nearest one that the
 // format can express.

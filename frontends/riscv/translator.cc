@@ -46,11 +46,11 @@ bool Translator::translate_one(const CodeBytes& code, u32 offset) {
   }
   block_.guest_bytes = offset + length;
   Insn insn;
-  if (!decode(raw, model, insn)) {
+  if (!decode_fields(raw, model, insn)) {
     illegal(insn);
     return false;
   }
-  return insn.desc->translate(*this, insn) == Next::go_on;
+  return insn.desc->lift(*this, insn) == Next::go_on;
 }
 
 void Translator::set_x(unsigned n, ir::I64 value) {

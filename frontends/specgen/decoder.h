@@ -1,5 +1,6 @@
-// Decoder: finds the row of an instruction table that an encoding belongs to. A few bits of the word choose a bucket;
-// the rows of a bucket are tried from the most to the least specific, so that a row which lies inside another one wins.
+// Decoder: finds the row of an instruction table that an encoding belongs to. A few bits of the word choose a bucket,
+// in which the rows are tried from the most to the least specific, so that a row which lies inside another one wins.
+// Crowded buckets are split by further bits. All tables together stay small enough for the host's first-level cache.
 #pragma once
 
 #include <algorithm>
@@ -10,6 +11,8 @@
 
 namespace mimus::specgen {
 
+// `Split` chooses within a crowded bucket, the ranges of `Index` (at most 12 bits in all) choose the bucket.
+template <BitRange Split, BitRange... Index>
 class Decoder {
  public:
   // A pattern and the number that find() reports for it.
@@ -18,45 +21,58 @@ class Decoder {
     u16 number;
   };
 
-  // `index`: the ranges of bits, at most 16 in all, that choose the bucket.
-  Decoder(std::vector<Row> rows, std::vector<BitRange> index) : index_(std::move(index)) {
-    unsigned index_bits = 0;
-    for (BitRange range : index_) index_bits += range.width;
+  explicit Decoder(std::vector<Row> rows) {
     std::ranges::stable_sort(rows, std::greater{}, [](const Row& r) { return std::popcount(r.pattern->mask); });
-    fill(rows, u32{1} << index_bits);
+    constexpr u32 kBuckets = u32{1} << (0 + ... + Index.width);
+    std::vector<std::vector<Row>> members(kBuckets);
+    for (const Row& row : rows) {
+      each_subset(bucket_of(row.pattern->match), bucket_of(~row.pattern->mask),
+                  [&](u32 b) { members[b].push_back(row); });
+    }
+    buckets_.resize(kBuckets);
+    for (u32 b = 0; b < kBuckets; ++b) {
+      if (members[b].size() > kCrowded) {
+        split(b, members[b]);
+      } else {
+        fill(b, members[b]);
+      }
+    }
   }
 
   // The first matching row whose number `accept` agrees to, or -1.
   template <class Accept>
   int find(u32 raw, Accept&& accept) const {
-    u32 bucket = bucket_of(raw);
-    for (u32 i = first_[bucket]; i < first_[bucket + 1]; ++i) {
-      const Candidate& c = candidates_[i];
-      if ((raw & c.mask) == c.match && accept(unsigned(c.number))) return c.number;
+    const Bucket* bucket = &buckets_[bucket_of(raw)];
+    if (bucket->is_split) bucket = &buckets_[bucket->first + Split.get(raw)];
+    const Candidate* c = &candidates_[bucket->first];
+    for (const Candidate* end = c + bucket->count; c != end; ++c) {
+      if ((raw & c->mask) == c->match && accept(unsigned(c->number))) return c->number;
     }
     return -1;
   }
 
  private:
+  static constexpr size_t kCrowded = 4;
   struct Candidate {
     u32 mask, match;
     u16 number;
   };
+  struct Bucket {
+    u16 first = 0;  // in candidates_, or of the parts in buckets_
+    u8 count = 0;
+    bool is_split = false;
+  };
 
-  u32 bucket_of(u32 raw) const {
+  static u32 bucket_of(u32 raw) {
     u32 bucket = 0;
     unsigned shift = 0;
-    for (BitRange range : index_) {
-      bucket |= range.get(raw) << shift;
-      shift += range.width;
-    }
+    ((bucket |= Index.get(raw) << shift, shift += Index.width), ...);
     return bucket;
   }
 
-  // Calls visit(bucket) for every bucket that words of `p` fall into.
+  // Calls visit(fixed | s) for every subset s of the bits in `free`.
   template <class Visit>
-  void each_bucket(const Pattern& p, Visit&& visit) const {
-    u32 fixed = bucket_of(p.match), free = bucket_of(~p.mask);
+  static void each_subset(u32 fixed, u32 free, Visit&& visit) {
     u32 subset = 0;
     do {
       visit(fixed | subset);
@@ -64,19 +80,26 @@ class Decoder {
     } while (subset != 0);
   }
 
-  void fill(const std::vector<Row>& rows, u32 buckets) {
-    first_.assign(buckets + 1, 0);
-    for (const Row& r : rows) each_bucket(*r.pattern, [&](u32 b) { ++first_[b + 1]; });
-    for (u32 b = 0; b < buckets; ++b) first_[b + 1] += first_[b];
-    candidates_.resize(first_[buckets]);
-    std::vector<u32> next(first_.begin(), first_.end() - 1);
-    for (const Row& r : rows) {
-      each_bucket(*r.pattern, [&](u32 b) { candidates_[next[b]++] = {r.pattern->mask, r.pattern->match, r.number}; });
-    }
+  void fill(u32 bucket, const std::vector<Row>& rows) {
+    buckets_[bucket].first = u16(candidates_.size());
+    buckets_[bucket].count = u8(rows.size());
+    for (const Row& r : rows) candidates_.push_back({r.pattern->mask, r.pattern->match, r.number});
   }
 
-  std::vector<BitRange> index_;
-  std::vector<u32> first_;  // of each bucket, in candidates_
+  void split(u32 bucket, const std::vector<Row>& rows) {
+    constexpr u32 kParts = u32{1} << Split.width;
+    u32 first = u32(buckets_.size());
+    buckets_[bucket] = {u16(first), 0, true};
+    buckets_.resize(first + kParts);
+    std::vector<std::vector<Row>> parts(kParts);
+    for (const Row& row : rows) {
+      each_subset(Split.get(row.pattern->match), Split.get(~row.pattern->mask),
+                  [&](u32 p) { parts[p].push_back(row); });
+    }
+    for (u32 p = 0; p < kParts; ++p) fill(first + p, parts[p]);
+  }
+
+  std::vector<Bucket> buckets_;
   std::vector<Candidate> candidates_;
 };
 

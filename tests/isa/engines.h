@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <ostream>
 #include <span>
 #include <string_view>
 
@@ -15,6 +16,8 @@ struct EngineRow {
   bool passes;                                            // blocks go through the passes first
   unsigned slowness;  // random tests divide their counts by it: what a translation costs, compared with interp
 };
+
+inline std::ostream& operator<<(std::ostream& out, const EngineRow& row) { return out << row.name; }
 
 // The interpreter, which is the judge, comes first.
 std::span<const EngineRow> engines();
