@@ -20,16 +20,23 @@ struct OpenFile {
   }
 };
 
+// The size that the trailer claims (RFC 1952, ISIZE: modulo 2^32), if deflate can reach it at all.
+u64 size_hint(std::span<const u8> data) {
+  constexpr u64 kBestRatio = 1032;
+  if (data.size() < 4) return 0;
+  return std::min(read_le(data, data.size() - 4, 4), data.size() * kBestRatio);
+}
+
 }  // namespace
 
-Expected<std::vector<u8>> read_file(const std::string& path, std::string_view what) {
+Expected<Bytes> read_file(const std::string& path, std::string_view what) {
   auto failure = [&](int error) { return fail(fmt::format("{} {}: {}", what, path, strerror(error))); };
   OpenFile file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (file.fd < 0) return failure(errno);
   struct stat info{};
   if (fstat(file.fd, &info) < 0) return failure(errno);
   if (S_ISDIR(info.st_mode)) return failure(EISDIR);
-  std::vector<u8> data(size_t(std::max<off_t>(info.st_size, 0)) + 1);  // one more, to see the end
+  Bytes data(size_t(std::max<off_t>(info.st_size, 0)) + 1);  // one more, to see the end
   size_t filled = 0;
   for (;;) {
     if (filled == data.size()) data.resize(data.size() * 2);
@@ -46,13 +53,13 @@ Expected<std::vector<u8>> read_file(const std::string& path, std::string_view wh
 
 bool is_gzip(std::span<const u8> data) { return data.size() >= 2 && data[0] == 0x1f && data[1] == 0x8b; }
 
-Expected<std::vector<u8>> gunzip(std::span<const u8> data, u64 limit) {
+Expected<Bytes> gunzip(std::span<const u8> data, u64 limit) {
   constexpr int kGzipWrapper = 16 + MAX_WBITS;
   z_stream stream{};
   if (inflateInit2(&stream, kGzipWrapper) != Z_OK) return fail("gzip: out of memory");
   std::unique_ptr<z_stream, int (*)(z_stream*)> end(&stream, inflateEnd);
   stream.next_in = const_cast<u8*>(data.data());
-  std::vector<u8> out(std::min<u64>(limit, std::max<u64>(data.size() * 4, 4096)));
+  Bytes out(std::min(limit, std::max<u64>(size_hint(data), 4096)));
   int status = Z_OK;
   size_t consumed = 0, filled = 0;
   while (status != Z_STREAM_END) {

@@ -37,8 +37,8 @@ Expected<Payload> from_elf(std::span<const u8> data, const PayloadRules& rules) 
   for (const ElfSegment& s : elf.segments) {
     const GuestPa address = s.physical_address + move;
     MIMUS_CHECK(check_fits(rules, address, s.memory_size));
-    std::vector<u8> bytes(s.data.begin(), s.data.end());
-    bytes.resize(s.memory_size);
+    Bytes bytes(s.data.begin(), s.data.end());
+    bytes.resize(s.memory_size, 0);
     payload.parts.push_back({address, std::move(bytes)});
     payload.end = std::max(payload.end, address + s.memory_size);
   }
@@ -46,7 +46,7 @@ Expected<Payload> from_elf(std::span<const u8> data, const PayloadRules& rules) 
   return payload;
 }
 
-Expected<Payload> from_flat(std::vector<u8> data, const PayloadRules& rules) {
+Expected<Payload> from_flat(Bytes data, const PayloadRules& rules) {
   GuestPa address = rules.flat_address;
   u64 size = data.size();
   if (auto image = parse_riscv_image(data)) {
@@ -64,7 +64,7 @@ Expected<Payload> from_flat(std::vector<u8> data, const PayloadRules& rules) {
 
 }  // namespace
 
-Expected<Payload> parse_payload(std::vector<u8> data, const PayloadRules& rules) {
+Expected<Payload> parse_payload(Bytes data, const PayloadRules& rules) {
   MIMUS_TRY(auto zboot, parse_efi_zboot(data));
   if (zboot) {
     MIMUS_TRY(auto unpacked, gunzip(*zboot, kMostUnpacked));

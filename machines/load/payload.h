@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/bytes.h"
 #include "core/base/error.h"
 #include "core/base/types.h"
 
@@ -12,7 +13,7 @@ namespace mimus {
 // A run of bytes for guest memory.
 struct PayloadPart {
   GuestPa address = 0;
-  std::vector<u8> bytes;
+  Bytes bytes;
 };
 
 struct Payload {
@@ -33,6 +34,6 @@ struct PayloadRules {
 // flat_address as a whole when those lie outside of RAM, as a vmlinux's do); Linux Images to their text offset;
 // anything else to flat_address. What does not fit into RAM is an error.
 Expected<Payload> load_payload(const std::string& path, const PayloadRules& rules);
-Expected<Payload> parse_payload(std::vector<u8> data, const PayloadRules& rules);
+Expected<Payload> parse_payload(Bytes data, const PayloadRules& rules);
 
 }  // namespace mimus

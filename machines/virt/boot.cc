@@ -116,7 +116,7 @@ class Loader {
 
   // Needs the device tree's final size, which the initrd's address does not change.
   Expected<void> load_device_tree() {
-    std::vector<u8> initrd;
+    Bytes initrd;
     if (!config_.initrd.empty()) {
       MIMUS_TRY(initrd, read_file(config_.initrd, "initrd"));
       tree_.initrd = TreeInfo::Range{0, 0};
@@ -141,7 +141,7 @@ class Loader {
       image_.parts.push_back({at, std::move(initrd)});
     }
     MIMUS_TRY(auto tree, make_tree());
-    image_.parts.push_back({tree_address_, std::move(tree)});
+    image_.parts.push_back({tree_address_, Bytes(tree.begin(), tree.end())});
     return {};
   }
 
@@ -163,7 +163,7 @@ class Loader {
   const MachineConfig& config_;
   TreeInfo& tree_;
   BootImage image_;
-  std::vector<u8> given_tree_;
+  Bytes given_tree_;
   DynamicInfo info_;
   GuestPa start_ = 0;
   GuestPa payload_end_ = 0;

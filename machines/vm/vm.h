@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/bytes.h"
 #include "core/device/clock.h"
 #include "core/device/device.h"
 #include "core/device/event_queue.h"
@@ -53,7 +54,7 @@ class Vm final : public MachineControl, public GuestErrorSink {
   std::span<const std::unique_ptr<Device>> devices() const { return devices_; }
 
   // Bytes that are written to guest memory at power-on and at each reset.
-  void add_image(GuestPa address, std::vector<u8> bytes) { images_.push_back({address, std::move(bytes)}); }
+  void add_image(GuestPa address, Bytes bytes) { images_.push_back({address, std::move(bytes)}); }
 
   // Runs from power-on until the machine ends; the process's exit code. Once.
   Expected<int> run();
@@ -77,7 +78,7 @@ class Vm final : public MachineControl, public GuestErrorSink {
  private:
   struct Image {
     GuestPa address;
-    std::vector<u8> bytes;
+    Bytes bytes;
   };
   struct Requests {
     bool reset = false;

@@ -8,7 +8,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const mimus::u8* data, size_t size) {
   using namespace mimus;
   const PayloadRules rules{"kernel", kElfRiscv, 0x80000000, u64{1} << 20, 0x80020000};
-  auto payload = parse_payload({data, data + size}, rules);
+  auto payload = parse_payload(Bytes(data, data + size), rules);
   if (payload) {
     for (const PayloadPart& part : payload->parts) {
       if (part.address < rules.ram_base || part.bytes.size() > rules.ram_size ||

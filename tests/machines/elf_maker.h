@@ -6,7 +6,7 @@
 #include <cstring>
 #include <vector>
 
-#include "core/base/types.h"
+#include "core/base/bytes.h"
 
 namespace mimus {
 
@@ -15,13 +15,13 @@ struct ElfMaker {
   u64 entry = 0x80000000;
   struct Segment {
     u64 virtual_address, physical_address;
-    std::vector<u8> data;
+    Bytes data;
     u64 memory_size;
   };
   std::vector<Segment> segments;
 
-  std::vector<u8> make() const {
-    std::vector<u8> file(sizeof(Elf64_Ehdr) + segments.size() * sizeof(Elf64_Phdr));
+  Bytes make() const {
+    Bytes file(sizeof(Elf64_Ehdr) + segments.size() * sizeof(Elf64_Phdr), 0);
     Elf64_Ehdr header{};
     std::memcpy(header.e_ident, ELFMAG, SELFMAG);
     header.e_ident[EI_CLASS] = ELFCLASS64;

@@ -13,8 +13,8 @@ namespace {
 
 const PayloadRules kRules{"kernel", kElfRiscv, 0x80000000, 16 << 20, 0x80200000};
 
-std::vector<u8> gzip(const std::vector<u8>& data) {
-  std::vector<u8> out(data.size() + 1000);
+Bytes gzip(const Bytes& data) {
+  Bytes out(data.size() + 1000);
   z_stream z{};
   deflateInit2(&z, 9, Z_DEFLATED, 16 + MAX_WBITS, 9, Z_DEFAULT_STRATEGY);
   z.next_in = const_cast<u8*>(data.data());
@@ -27,15 +27,15 @@ std::vector<u8> gzip(const std::vector<u8>& data) {
   return out;
 }
 
-std::vector<u8> linux_image(u64 text_offset, u64 image_size) {
-  std::vector<u8> data(4096, 0x13);
+Bytes linux_image(u64 text_offset, u64 image_size) {
+  Bytes data(4096, 0x13);
   std::memcpy(&data[8], &text_offset, 8);
   std::memcpy(&data[16], &image_size, 8);
   std::memcpy(&data[56], "RSC\x05", 4);
   return data;
 }
 
-std::string error_of(std::vector<u8> data) {
+std::string error_of(Bytes data) {
   auto payload = parse_payload(std::move(data), kRules);
   return payload ? "" : payload.error().message;
 }
@@ -45,7 +45,7 @@ TEST(Payload, FlatBinary) {
   EXPECT_EQ(payload.entry, 0x80200000u);
   EXPECT_EQ(payload.end, 0x80200003u);
   ASSERT_EQ(payload.parts.size(), 1u);
-  EXPECT_EQ(payload.parts[0].bytes, (std::vector<u8>{1, 2, 3}));
+  EXPECT_EQ(payload.parts[0].bytes, (Bytes{1, 2, 3}));
 }
 
 TEST(Payload, LinuxImagePlainAndPacked) {
@@ -62,7 +62,7 @@ TEST(Payload, LinuxImagePlainAndPacked) {
 
 TEST(Payload, EfiZboot) {
   auto packed = gzip(linux_image(0x200000, 0x10000));
-  std::vector<u8> file(64);
+  Bytes file(64, 0);
   std::memcpy(&file[0], "MZ\0\0zimg", 8);
   const u32 offset = 64, size = u32(packed.size());
   std::memcpy(&file[8], &offset, 4);
@@ -125,7 +125,7 @@ TEST(Payload, EveryTruncationIsAnErrorOrShorter) {
 }
 
 TEST(Gunzip, StopsAtItsLimit) {
-  auto packed = gzip(std::vector<u8>(1 << 20));
+  auto packed = gzip(Bytes(1 << 20, 0));
   EXPECT_TRUE(gunzip(packed, 1 << 20));
   EXPECT_FALSE(gunzip(packed, (1 << 20) - 1));
 }

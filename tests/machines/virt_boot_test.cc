@@ -23,13 +23,13 @@ TreeInfo info(u32 cpus) {
   return tree;
 }
 
-std::string text(const std::vector<u8>& tree, const char* path, const char* property) {
+std::string text(std::span<const u8> tree, const char* path, const char* property) {
   int length = 0;
   const void* value = fdt_getprop(tree.data(), fdt_path_offset(tree.data(), path), property, &length);
   return value ? std::string(static_cast<const char*>(value), size_t(length)) : "";
 }
 
-u32 cell(const std::vector<u8>& tree, const char* path, const char* property, unsigned index = 0) {
+u32 cell(std::span<const u8> tree, const char* path, const char* property, unsigned index = 0) {
   std::string value = text(tree, path, property);
   fdt32_t raw = 0;
   if (value.size() < 4 * (index + 1)) return ~0u;
