@@ -113,7 +113,8 @@ void Analysis::shape_of(u32 index) {
     case Op::add:
       if (inst.type != ir::i64 && inst.type != ir::i32) break;
       for (unsigned k : {1u, 0u}) {
-        if (def(k).op != Op::shl || !fusable(inst.args[k]) || facts_[inst.args[1 - k]].shape == Shape::constant) continue;
+        if (def(k).op != Op::shl || !fusable(inst.args[k]) || facts_[inst.args[1 - k]].shape == Shape::constant)
+          continue;
         const Inst& amount = block_->insts[def(k).args[1]];
         if (amount.op != Op::constant || amount.imm - 1 >= 3) continue;
         fuse(k);
@@ -144,8 +145,10 @@ void Analysis::note_use(u32 user, Facts& by, unsigned operand, ValueId value) {
 
 void Analysis::note_operands(u32 user, u32 index) {
   for_each_operand(*block_, block_->insts[index], [&](unsigned k, ValueId value) {
-    if (facts_[value].shape == Shape::fused) note_operands(user, value);
-    else note_use(user, facts_[index], k, value);
+    if (facts_[value].shape == Shape::fused)
+      note_operands(user, value);
+    else
+      note_use(user, facts_[index], k, value);
   });
 }
 

@@ -28,7 +28,7 @@ struct Facts {
   ir::ValueId root = 0;  // view: the value whose register holds this one too; else itself
   Shape shape = Shape::code;
   Ext ext = Ext::any;
-  u8 pin = 0;  // 1 + index of the pinned register that it may be computed into at once
+  u8 pin = 0;              // 1 + index of the pinned register that it may be computed into at once
   u32 first_use = kNever;  // of a root: the instruction that uses it first
   u32 next[4] = {kNever, kNever, kNever, kNever};  // per operand: the next use of its root after this instruction
   // Memory accesses with the same base: the next one, and the range of all from here on. A group spans at most
@@ -85,10 +85,10 @@ class Analysis {
   bool host_fma_;
   const ir::Block* block_ = nullptr;
   std::vector<Facts> facts_;
-  struct Sweep {  // about each instruction's value, while the sweeps run
-    u16 uses = 0;        // by operand
-    u16 sign_uses = 0;   // those by sext
-    u16 zero_uses = 0;   // and by zext
+  struct Sweep {               // about each instruction's value, while the sweeps run
+    u16 uses = 0;              // by operand
+    u16 sign_uses = 0;         // those by sext
+    u16 zero_uses = 0;         // and by zext
     u32 next_use = kNever;     // backward: of a root
     u32 next_access = kNever;  // backward: of a root as a base
   };

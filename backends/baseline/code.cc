@@ -73,9 +73,7 @@ void BaselineCode::redirect(const CodeWriteToken& token, u64 host_target) {
   store_whole<u64>(entry, (bytes & ~((u64{1} << 40) - 1)) | jump);
 }
 
-bool BaselineCode::hot() const {
-  return counter_ && *static_cast<volatile const u32*>(counter_) > profile_limit_;
-}
+bool BaselineCode::hot() const { return counter_ && *static_cast<volatile const u32*>(counter_) > profile_limit_; }
 
 std::string BaselineCode::dump() const { return emit::disassemble(host_bytes(), start_, pc_map_); }
 

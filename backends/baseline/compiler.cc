@@ -20,9 +20,9 @@ bool takes_wide(Op op) { return op == Op::read || op == Op::write || op == Op::l
 
 // Arithmetic on single bits is for the interpreter; logic is for everybody.
 bool takes_bool(Op op) {
-  constexpr Op kLogic[] = {Op::and_, Op::or_, Op::xor_, Op::andn, Op::not_, Op::eq,   Op::ne,    Op::ult,     Op::ule,
-                           Op::zext, Op::sext, Op::read, Op::write, Op::load, Op::store, Op::select, Op::exit_if, Op::trunc,
-                           Op::helper};
+  constexpr Op kLogic[] = {Op::and_,  Op::or_,    Op::xor_,    Op::andn,  Op::not_,  Op::eq,    Op::ne,
+                           Op::ult,   Op::ule,    Op::zext,    Op::sext,  Op::read,  Op::write, Op::load,
+                           Op::store, Op::select, Op::exit_if, Op::trunc, Op::helper};
   return std::ranges::find(kLogic, op) != std::end(kLogic);
 }
 
@@ -104,10 +104,13 @@ void Compiler::emit_inst(u32 index) {
   const Inst& inst = block_->insts[index];
   index_ = index;
   regs_.begin(index);
-  if (const Handler handler = kHandlers[unsigned(inst.op)]; handler && fits_handler(inst)) (this->*handler)(inst);
-  else fallback(inst);
+  if (const Handler handler = kHandlers[unsigned(inst.op)]; handler && fits_handler(inst))
+    (this->*handler)(inst);
+  else
+    fallback(inst);
   regs_.end(index);
-  if (regs_.failure()) refusal_ = std::string(ir::info(inst.op).name) + "." + ir::to_string(inst.type) + ": " + regs_.failure();
+  if (regs_.failure())
+    refusal_ = std::string(ir::info(inst.op).name) + "." + ir::to_string(inst.type) + ": " + regs_.failure();
 }
 
 // Handlers work on single registers, and those of arithmetic not on single bits.
@@ -158,8 +161,10 @@ void Compiler::cold_hot(const Cold& cold) {
 void Compiler::note_pc(GuestPc pc) {
   auto& map = out_->pc_map;
   if (!map.empty() && map.back().guest_pc == pc) return;
-  if (!map.empty() && map.back().host_offset == a_.offset()) map.back().guest_pc = pc;
-  else map.push_back({a_.offset(), pc});
+  if (!map.empty() && map.back().host_offset == a_.offset())
+    map.back().guest_pc = pc;
+  else
+    map.push_back({a_.offset(), pc});
 }
 
 // ---- cold code ----
@@ -188,7 +193,9 @@ void Compiler::go_back(const Cold& cold) { a_.jump_to(a_.window() + cold.back); 
 
 // ---- small helpers ----
 
-Xbyak::Address Compiler::frame(u32 offset, unsigned bits) const { return Xbyak::AddressFrame(bits)[rsp + size_t(offset)]; }
+Xbyak::Address Compiler::frame(u32 offset, unsigned bits) const {
+  return Xbyak::AddressFrame(bits)[rsp + size_t(offset)];
+}
 
 void Compiler::move(int to, int from, unsigned bits) {
   if (to != from) a_.mov(gpr_of(to, bits), gpr_of(from, bits));
@@ -208,8 +215,10 @@ void Compiler::extend(int to, const Xbyak::Operand& from, unsigned width, Ext ex
   const Xbyak::Reg32 to32(to);
   const Xbyak::Reg64 to64(to);
   if (ext == Ext::zero) {
-    if (width == 32) a_.mov(to32, from);
-    else a_.movzx(to32, from);
+    if (width == 32)
+      a_.mov(to32, from);
+    else
+      a_.movzx(to32, from);
   } else if (width == 32) {
     a_.movsxd(to64, from);
   } else if (bits == 64) {

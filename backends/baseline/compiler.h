@@ -29,7 +29,7 @@ struct EdgePatch {
 struct Artifact {
   u32 bytes = 0;
   u32 hot_bytes = 0;  // of the first block, up to its cold code
-  u32 leave = 0;  // code that leaves to the run loop at the region's first pc
+  u32 leave = 0;      // code that leaves to the run loop at the region's first pc
   u32* counter = nullptr;
   std::vector<CodeEdge> edges;
   std::vector<EdgePatch> patches;   // one per edge
@@ -66,8 +66,8 @@ class Compiler {
   };
   struct Edge {
     GuestPc target = 0;
-    u32 index = 0;        // into Artifact::edges
-    u32 inner = kNever;   // block of the region that it goes to
+    u32 index = 0;       // into Artifact::edges
+    u32 inner = kNever;  // block of the region that it goes to
     bool linkable = false;
   };
   struct InternalJump {
@@ -86,17 +86,17 @@ class Compiler {
     u32 retired = 0;         // guest instructions before it
     const ir::Inst* inst = nullptr;
     const ir::Exit* exit = nullptr;
-    s64 value = 0;           // displacement, guest PC
-    u32 desc = 0;            // of an access; index of an edge
-    Place base;              // address of an access, or a register
+    s64 value = 0;  // displacement, guest PC
+    u32 desc = 0;   // of an access; index of an edge
+    Place base;     // address of an access, or a register
     Stored stored;
     int result = kNone;
-    int clear = kNone;       // register to be zeroed
+    int clear = kNone;  // register to be zeroed
     u32 live_xmm = 0;
     ir::Type type;
     Ext ext = Ext::any;
     emit::SlowPath path{};
-    bool reprobe = false;    // the page may be in the TLB all the same
+    bool reprobe = false;                                 // the page may be in the TLB all the same
     std::array<int, 4> x = {kNone, kNone, kNone, kNone};  // SSE registers
     const interp::SingleOp* single = nullptr;
   };
@@ -128,13 +128,17 @@ class Compiler {
   // Calls f with the operand as xbyak wants it.
   template <class F>
   void with(const Place& place, unsigned bits, F&& f) {
-    if (place.is_reg()) f(static_cast<const Xbyak::Operand&>(gpr_of(place.reg, bits)));
-    else f(static_cast<const Xbyak::Operand&>(Xbyak::AddressFrame(bits)[place.address]));
+    if (place.is_reg())
+      f(static_cast<const Xbyak::Operand&>(gpr_of(place.reg, bits)));
+    else
+      f(static_cast<const Xbyak::Operand&>(Xbyak::AddressFrame(bits)[place.address]));
   }
   template <class F>
   void with_xmm(const Place& place, F&& f) {
-    if (place.is_reg()) f(static_cast<const Xbyak::Operand&>(Xbyak::Xmm(place.reg)));
-    else f(static_cast<const Xbyak::Operand&>(Xbyak::util::ptr[place.address]));
+    if (place.is_reg())
+      f(static_cast<const Xbyak::Operand&>(Xbyak::Xmm(place.reg)));
+    else
+      f(static_cast<const Xbyak::Operand&>(Xbyak::util::ptr[place.address]));
   }
   void move(int to, int from, unsigned bits = 64);
   // The operand in a register whose bits above its width, up to `bits`, are zero or copies of the sign; a temporary if
@@ -307,10 +311,10 @@ class Compiler {
   Artifact* out_ = nullptr;
   const ir::Block* block_ = nullptr;
   u32 block_index_ = 0;
-  u32 index_ = 0;        // of the instruction being emitted
-  GuestPc pc_ = 0;       // of the current guest instruction
-  u32 insn_length_ = 0;  // its bytes
-  u32 retired_ = 0;      // guest instructions of the block before it
+  u32 index_ = 0;                  // of the instruction being emitted
+  GuestPc pc_ = 0;                 // of the current guest instruction
+  u32 insn_length_ = 0;            // its bytes
+  u32 retired_ = 0;                // guest instructions of the block before it
   u32 written_in_place_ = kNever;  // a `write` whose slot has been changed already
   u32 nan_fixed_ = kNever;         // a `nan_fix` that has been done already
   int rounding_temp_ = kNone;
@@ -318,7 +322,7 @@ class Compiler {
   std::vector<u32> block_entries_;  // offsets
   std::vector<u32> exit_edges_;     // of the block's exits: their edges
   std::vector<InternalJump> internal_jumps_;
-  u32 edge_exit_ = 0;               // common end of the block's edge stubs; 0: not emitted yet
+  u32 edge_exit_ = 0;  // common end of the block's edge stubs; 0: not emitted yet
   Group groups_[Registers::kCached];
   std::string refusal_;
 };

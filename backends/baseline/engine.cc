@@ -51,7 +51,8 @@ class BaselineEngine final : public Engine {
       switch (w.compiler.compile(region, options, w.chunk.write + w.used, w.chunk.size - w.used, artifact)) {
         case Compiler::Outcome::done:
           w.used = u32(align_up(w.used + artifact.bytes, 16));
-          if (slab_.has_listener()) slab_.announce(start, artifact.bytes, fmt::format("baseline {:#x}", region.blocks[0]->key.pc));
+          if (slab_.has_listener())
+            slab_.announce(start, artifact.bytes, fmt::format("baseline {:#x}", region.blocks[0]->key.pc));
           return std::make_unique<BaselineCode>(slab_, host_, start, options.profile_limit, artifact);
         case Compiler::Outcome::refused: return fail("baseline: cannot compile " + w.compiler.refusal());
         case Compiler::Outcome::no_room: break;
@@ -97,7 +98,8 @@ class BaselineEngine final : public Engine {
 
 namespace mimus {
 
-std::unique_ptr<Engine> make_baseline_engine(const RuntimeLayout& layout, emit::CodeSlab& slab, emit::HostRuntime& host) {
+std::unique_ptr<Engine> make_baseline_engine(const RuntimeLayout& layout, emit::CodeSlab& slab,
+                                             emit::HostRuntime& host) {
   return std::make_unique<baseline::BaselineEngine>(layout, slab, host);
 }
 

@@ -10,6 +10,7 @@
 namespace mimus {
 
 // All arguments must outlive the engine and its code. Ops that it cannot compile make prepare() fail with their name.
-std::unique_ptr<Engine> make_baseline_engine(const RuntimeLayout& layout, emit::CodeSlab& slab, emit::HostRuntime& host);
+std::unique_ptr<Engine> make_baseline_engine(const RuntimeLayout& layout, emit::CodeSlab& slab,
+                                             emit::HostRuntime& host);
 
 }  // namespace mimus

@@ -69,13 +69,18 @@ void Compiler::op_amo(const Inst& inst) {
   } else if (direct) {
     result = regs_.temp();
     move(result, value, bits);
-    if (inst.op == Op::amo_swap) a_.xchg(memory, gpr_of(result, bits));
-    else a_.lock(), a_.xadd(memory, gpr_of(result, bits));
+    if (inst.op == Op::amo_swap)
+      a_.xchg(memory, gpr_of(result, bits));
+    else
+      a_.lock(), a_.xadd(memory, gpr_of(result, bits));
   } else {
     a_.lock();
-    if (inst.op == Op::amo_and) a_.and_(memory, gpr_of(value, bits));
-    else if (inst.op == Op::amo_or) a_.or_(memory, gpr_of(value, bits));
-    else a_.xor_(memory, gpr_of(value, bits));
+    if (inst.op == Op::amo_and)
+      a_.and_(memory, gpr_of(value, bits));
+    else if (inst.op == Op::amo_or)
+      a_.or_(memory, gpr_of(value, bits));
+    else
+      a_.xor_(memory, gpr_of(value, bits));
   }
   cold_[cold_index].result = result;
   cold_[cold_index].stored.gpr = value;
@@ -118,8 +123,10 @@ void Compiler::cold_atomic(const Cold& cold) {
     a_.mov(frame(Frame::kExtra, 32), u32(cold.inst->op));
   }
   call_slow(cold.path, cold.desc, cold.live_xmm != 0, cold.retired);
-  if (cold.path == SlowPath::cas) a_.mov(gpr_of(0, cold.type.bits()), state(offsetof(CpuState, scratch), cold.type.bits()));
-  else if (cold.result != kNone) fetch_result(cold.type, Ext::zero, cold.result);
+  if (cold.path == SlowPath::cas)
+    a_.mov(gpr_of(0, cold.type.bits()), state(offsetof(CpuState, scratch), cold.type.bits()));
+  else if (cold.result != kNone)
+    fetch_result(cold.type, Ext::zero, cold.result);
   go_back(cold);
 }
 

@@ -51,8 +51,10 @@ void Compiler::op_mul_high(const Inst& inst) {
   regs_.claim(2);
   const int ra = regs_.gpr(inst.args[0]), rb = regs_.gpr(inst.args[1]);
   a_.mov(rax, Xbyak::Reg64(ra));
-  if (inst.op == Op::smulh) a_.imul(Xbyak::Reg64(rb));
-  else a_.mul(Xbyak::Reg64(rb));
+  if (inst.op == Op::smulh)
+    a_.imul(Xbyak::Reg64(rb));
+  else
+    a_.mul(Xbyak::Reg64(rb));
   if (inst.op == Op::sumulh) {  // a negative a counts 2^64 too much
     a_.mov(rax, Xbyak::Reg64(ra));
     a_.sar(rax, 63);
@@ -84,8 +86,10 @@ void Compiler::op_div(const Inst& inst) {
   const unsigned width = inst.type.bits();
   const int ra = regs_.gpr(inst.args[0]);
   const int rb = extended(inst.args[1], ext, bits);
-  if (width < 32) extend(0, gpr_of(ra, width), width, ext, bits);
-  else a_.mov(gpr_of(0, bits), gpr_of(ra, bits));
+  if (width < 32)
+    extend(0, gpr_of(ra, width), width, ext, bits);
+  else
+    a_.mov(gpr_of(0, bits), gpr_of(ra, bits));
   a_.test(gpr_of(rb, bits), gpr_of(rb, bits));
   Cold& zero = add_cold(&Compiler::cold_div);
   zero.from = a_.jcc_near(Cond::e);
@@ -93,8 +97,10 @@ void Compiler::op_div(const Inst& inst) {
   if (is_signed) {
     a_.cmp(gpr_of(rb, bits), 0xffffffff);
     cold_[cold_index].from2 = a_.jcc_near(Cond::e);
-    if (bits == 64) a_.cqo();
-    else a_.cdq();
+    if (bits == 64)
+      a_.cqo();
+    else
+      a_.cdq();
     a_.idiv(gpr_of(rb, bits));
   } else {
     a_.xor_(edx, edx);
@@ -114,7 +120,7 @@ void Compiler::cold_div(const Cold& cold) {
   if (is_signed) {
     a_.test(divisor, divisor);
     by_zero = a_.jcc_short(Cond::e);
-    a_.neg(rax_);        // MIN stays MIN
+    a_.neg(rax_);  // MIN stays MIN
     a_.xor_(edx, edx);
     go_back(cold);
     a_.bind_short(by_zero);
@@ -147,17 +153,23 @@ void Compiler::op_shift(const Inst& inst) {
   const int d = regs_.def_gpr(self(), pa.reg, count);
   with(pa, bits, [&](const Xbyak::Operand& x) {
     const Xbyak::Reg32e to = wide_of(d, bits), by = wide_of(count, bits);
-    if (inst.op == Op::shl) a_.shlx(to, x, by);
-    else if (inst.op == Op::lshr) a_.shrx(to, x, by);
-    else a_.sarx(to, x, by);
+    if (inst.op == Op::shl)
+      a_.shlx(to, x, by);
+    else if (inst.op == Op::lshr)
+      a_.shrx(to, x, by);
+    else
+      a_.sarx(to, x, by);
   });
 }
 
 void Compiler::shift_by(Op op, const Xbyak::Reg& reg, unsigned n) {
   if (n == 0) return;
-  if (op == Op::shl) a_.shl(reg, int(n));
-  else if (op == Op::lshr) a_.shr(reg, int(n));
-  else a_.sar(reg, int(n));
+  if (op == Op::shl)
+    a_.shl(reg, int(n));
+  else if (op == Op::lshr)
+    a_.shr(reg, int(n));
+  else
+    a_.sar(reg, int(n));
 }
 
 void Compiler::shift_by_cl(const Inst& inst, unsigned width, unsigned bits) {
@@ -169,9 +181,12 @@ void Compiler::shift_by_cl(const Inst& inst, unsigned width, unsigned bits) {
   const int t = regs_.temp();
   move(t, ra, bits);
   const Xbyak::Reg to = gpr_of(t, bits);
-  if (inst.op == Op::shl) a_.shl(to, cl);
-  else if (inst.op == Op::lshr) a_.shr(to, cl);
-  else a_.sar(to, cl);
+  if (inst.op == Op::shl)
+    a_.shl(to, cl);
+  else if (inst.op == Op::lshr)
+    a_.shr(to, cl);
+  else
+    a_.sar(to, cl);
   move(regs_.def_gpr(self(), t), t, bits);
 }
 
@@ -193,8 +208,10 @@ void Compiler::op_rotate(const Inst& inst) {
   a_.mov(ecx, Xbyak::Reg32(regs_.gpr(inst.args[1])));
   const int t = regs_.temp();
   move(t, ra, op_bits(inst.type));
-  if (inst.op == Op::rotl) a_.rol(gpr_of(t, bits), cl);
-  else a_.ror(gpr_of(t, bits), cl);
+  if (inst.op == Op::rotl)
+    a_.rol(gpr_of(t, bits), cl);
+  else
+    a_.ror(gpr_of(t, bits), cl);
   move(regs_.def_gpr(self(), t), t, op_bits(inst.type));
 }
 
@@ -203,7 +220,9 @@ void Compiler::op_rotate(const Inst& inst) {
 void Compiler::op_count(const Inst& inst) {
   const unsigned width = inst.type.bits(), bits = op_bits(inst.type);
   if (width == 1) return fallback(inst);
-  const bool available = inst.op == Op::popcount ? features_.popcnt : inst.op == Op::clz ? features_.lzcnt : features_.bmi1;
+  const bool available = inst.op == Op::popcount ? features_.popcnt
+                         : inst.op == Op::clz    ? features_.lzcnt
+                                                 : features_.bmi1;
   if (!available) return count_without_instruction(inst, width, bits);
   const bool zero_extend = inst.op != Op::ctz && width < 32;
   const int ra = zero_extend ? extended(inst.args[0], Ext::zero, 32) : regs_.gpr(inst.args[0]);
@@ -263,8 +282,10 @@ void Compiler::op_bswap(const Inst& inst) {
   const int ra = regs_.gpr(inst.args[0]);
   const int d = regs_.def_gpr(self(), ra);
   move(d, ra, bits);
-  if (width == 16) a_.ror(gpr_of(d, 16), 8);
-  else if (width >= 32) a_.bswap(wide_of(d, bits));
+  if (width == 16)
+    a_.ror(gpr_of(d, 16), 8);
+  else if (width >= 32)
+    a_.bswap(wide_of(d, bits));
 }
 
 // Every byte of the value that is not zero becomes 0xff.
@@ -277,8 +298,10 @@ void Compiler::op_orc8(const Inst& inst) {
   a_.pcmpeqb(x, zero);  // ff for zero bytes
   a_.pcmpeqb(x, zero);
   const int d = regs_.def_gpr(self(), ra);
-  if (inst.type.bits() == 64) a_.movq(Xbyak::Reg64(d), x);
-  else a_.movd(Xbyak::Reg32(d), x);
+  if (inst.type.bits() == 64)
+    a_.movq(Xbyak::Reg64(d), x);
+  else
+    a_.movd(Xbyak::Reg32(d), x);
 }
 
 void Compiler::op_bitreverse(const Inst& inst) {
@@ -301,8 +324,10 @@ void Compiler::op_bitreverse(const Inst& inst) {
   swap_fields(2, 0x33);
   swap_fields(4, 0x0f);
   if (inst.op == Op::bitreverse) {
-    if (width == 16) a_.ror(gpr_of(t, 16), 8);
-    else if (width >= 32) a_.bswap(wide_of(t, bits));
+    if (width == 16)
+      a_.ror(gpr_of(t, 16), 8);
+    else if (width >= 32)
+      a_.bswap(wide_of(t, bits));
   }
   move(regs_.def_gpr(self(), t), t, bits);
 }
@@ -319,8 +344,10 @@ void Compiler::op_clmul(const Inst& inst) {
   const int d = regs_.def_gpr(self());
   if (width == 32 && !high) return a_.movd(Xbyak::Reg32(d), Xbyak::Xmm(x));
   if (high && width < 64) a_.psrlq(Xbyak::Xmm(x), int(width));
-  if (width == 32) a_.movd(Xbyak::Reg32(d), Xbyak::Xmm(x));
-  else a_.movq(Xbyak::Reg64(d), Xbyak::Xmm(x));
+  if (width == 32)
+    a_.movd(Xbyak::Reg32(d), Xbyak::Xmm(x));
+  else
+    a_.movq(Xbyak::Reg64(d), Xbyak::Xmm(x));
 }
 
 // ---- width ----
@@ -363,8 +390,10 @@ void Compiler::op_extract(const Inst& inst) {
     return shift_by(Op::lshr, to, lsb);
   }
   if (!is_signed && field <= 31) {
-    if (features_.bmi2 && d != ra && lsb) a_.rorx(wide_of(d, bits), gpr_of(ra, bits), u8(lsb));
-    else move(d, ra, bits), shift_by(Op::lshr, to, lsb);
+    if (features_.bmi2 && d != ra && lsb)
+      a_.rorx(wide_of(d, bits), gpr_of(ra, bits), u8(lsb));
+    else
+      move(d, ra, bits), shift_by(Op::lshr, to, lsb);
     return a_.and_(Xbyak::Reg32(d), (u32{1} << field) - 1);
   }
   move(d, ra, bits);

@@ -75,8 +75,10 @@ void Compiler::poll(GuestPc target, int reg) {
 }
 
 void Compiler::cold_poll(const Cold& cold) {
-  if (cold.base.is_reg()) move(0, cold.base.reg);
-  else a_.mov(rax, u64(cold.value));
+  if (cold.base.is_reg())
+    move(0, cold.base.reg);
+  else
+    a_.mov(rax, u64(cold.value));
   a_.jump_to(slab_.to_write(host_.leave_poll()));
 }
 
@@ -138,8 +140,10 @@ void Compiler::probe_constant(GuestPc target) {
 void Compiler::cold_probe_constant(const Cold& cold) { probe_constant(GuestPc(cold.value)); }
 
 void Compiler::cold_dispatch(const Cold& cold) {
-  if (cold.base.is_reg()) move(0, cold.base.reg);
-  else a_.mov(rax, u64(cold.value));
+  if (cold.base.is_reg())
+    move(0, cold.base.reg);
+  else
+    a_.mov(rax, u64(cold.value));
   a_.jump_to(slab_.to_write(host_.leave_dispatch()));
 }
 
@@ -241,7 +245,7 @@ void Compiler::leave_trap(const Exit& exit, int) {
 void Compiler::leave_yield(const Exit& exit, int) { leave_at(exit.target, host_.leave_dispatch()); }
 
 void Compiler::leave_by(const Exit& exit, int reg) {
-  static constexpr void (Compiler::*kLeave[])(const Exit&, int) = {
+  static constexpr void (Compiler::* kLeave[])(const Exit&, int) = {
       &Compiler::leave_jump, &Compiler::leave_indirect, &Compiler::leave_call, &Compiler::leave_call_indirect,
       &Compiler::leave_ret,  &Compiler::leave_trap,     &Compiler::leave_yield};
   count_insns(exit.insns);

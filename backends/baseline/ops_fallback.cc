@@ -31,8 +31,10 @@ void Compiler::take_from_frame(u32 offset, Type type) {
     regs_.copy(regs_.def_memory(self()), rsp + size_t(offset), type.bytes());
   } else if (Registers::in_xmm_class(type)) {
     const Xbyak::Xmm to(regs_.def_xmm(self()));
-    if (type.bytes() == 16) a_.movups(to, frame(offset, 128));
-    else a_.movsd(to, frame(offset));
+    if (type.bytes() == 16)
+      a_.movups(to, frame(offset, 128));
+    else
+      a_.movsd(to, frame(offset));
   } else {
     a_.mov(Xbyak::Reg64(regs_.def_gpr(self())), frame(offset));
   }
@@ -75,8 +77,10 @@ void Compiler::op_pending_flags(const Inst& inst) {
   std::array<Stored, 3> values;
   for (unsigned i = 0; i < 3; ++i) {
     const ValueId value = inst.args[i];
-    if (regs_.is_constant(value) && regs_.constant(value) <= 0x7fffffff) values[i].imm = s64(regs_.constant(value));
-    else values[i].gpr = extended(value, Ext::zero, 64);
+    if (regs_.is_constant(value) && regs_.constant(value) <= 0x7fffffff)
+      values[i].imm = s64(regs_.constant(value));
+    else
+      values[i].gpr = extended(value, Ext::zero, 64);
     if (values[i].gpr != kNone && values[i].gpr != regs_.gpr(value)) regs_.unlock(value);
   }
   for (unsigned i = 0; i < 4; ++i) regs_.before_slot_changes(SlotId(first + i), ir::kNoValue);

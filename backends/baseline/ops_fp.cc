@@ -59,8 +59,8 @@ constexpr u32 kRoundingBits = 3 << 13, kFlagBits = 0x3f;
 
 // A NaN that comes out of these is quiet, so that looking at it raises nothing.
 bool makes_quiet_nans(Op op) {
-  constexpr Op kArithmetic[] = {Op::fadd, Op::fsub, Op::fmul, Op::fdiv, Op::fsqrt, Op::fma, Op::fcvt, Op::fround,
-                                Op::nan_fix, Op::ffrom_s, Op::ffrom_u};
+  constexpr Op kArithmetic[] = {Op::fadd, Op::fsub,   Op::fmul,    Op::fdiv,    Op::fsqrt,  Op::fma,
+                                Op::fcvt, Op::fround, Op::nan_fix, Op::ffrom_s, Op::ffrom_u};
   return std::ranges::find(kArithmetic, op) != std::end(kArithmetic);
 }
 
@@ -71,8 +71,10 @@ Xbyak::Address Compiler::constant_at(const void* field, unsigned bits) {
 }
 
 void Compiler::ucomis(Type type, int a, const Operand& b) {
-  if (is_double(type)) a_.ucomisd(Xmm(a), b);
-  else a_.ucomiss(Xmm(a), b);
+  if (is_double(type))
+    a_.ucomisd(Xmm(a), b);
+  else
+    a_.ucomiss(Xmm(a), b);
 }
 
 // ---- rounding ----
@@ -144,8 +146,10 @@ void Compiler::op_fsqrt(const Inst& inst) {
   const int ra = regs_.xmm(inst.args[0]);
   begin_rounding(attr.rounding);
   const int d = regs_.def_xmm(self(), ra);
-  if (is_double(inst.type)) a_.sqrtsd(Xmm(d), Xmm(ra));
-  else a_.sqrtss(Xmm(d), Xmm(ra));
+  if (is_double(inst.type))
+    a_.sqrtsd(Xmm(d), Xmm(ra));
+  else
+    a_.sqrtss(Xmm(d), Xmm(ra));
   end_rounding(attr.rounding);
 }
 
@@ -166,7 +170,8 @@ void Compiler::op_fma(const Inst& inst) {
     r[i] = regs_.xmm(operand);
   }
   using Fma = void (Gen::*)(const Xmm&, const Xmm&, const Operand&);
-  static constexpr Fma kForms[2][2][2] = {  // by width, negated product, negated addend
+  static constexpr Fma kForms[2][2][2] = {
+      // by width, negated product, negated addend
       {{&Gen::vfmadd231ss, &Gen::vfmsub231ss}, {&Gen::vfnmadd231ss, &Gen::vfnmsub231ss}},
       {{&Gen::vfmadd231sd, &Gen::vfmsub231sd}, {&Gen::vfnmadd231sd, &Gen::vfnmsub231sd}}};
   const Fma form = kForms[wide][negated[0] != negated[1]][negated[2]];
@@ -196,8 +201,10 @@ void Compiler::cold_fma(const Cold& cold) {
   const auto [d, a, b, t] = cold.x;
   a_.stmxcsr(frame(Frame::kMxcsr, 32));
   a_.movaps(Xmm(t), Xmm(a));
-  if (wide) a_.mulsd(Xmm(t), Xmm(b));
-  else a_.mulss(Xmm(t), Xmm(b));
+  if (wide)
+    a_.mulsd(Xmm(t), Xmm(b));
+  else
+    a_.mulss(Xmm(t), Xmm(b));
   ucomis(cold.type, t, Xmm(t));
   const Jump keep = a_.jcc_short(Cond::p);  // a NaN: either a factor was one, or the product is invalid, and says so
   a_.ldmxcsr(frame(Frame::kMxcsr, 32));
@@ -218,8 +225,10 @@ void Compiler::op_fp_sign(const Inst& inst) {
   if (inst.op != Op::fcopysign) {
     const int d = regs_.def_xmm(self(), ra);
     if (d != ra) a_.movaps(Xmm(d), Xmm(ra));
-    if (inst.op == Op::fneg) a_.xorps(Xmm(d), constant_at(sign, 128));
-    else a_.andps(Xmm(d), constant_at(abs, 128));
+    if (inst.op == Op::fneg)
+      a_.xorps(Xmm(d), constant_at(sign, 128));
+    else
+      a_.andps(Xmm(d), constant_at(abs, 128));
     return;
   }
   const int rb = regs_.xmm(inst.args[1]);
@@ -234,8 +243,10 @@ void Compiler::op_fp_sign(const Inst& inst) {
 
 void Compiler::load_default_nan(Type type, u16 rule, int to) {
   const emit::ConstantTable& c = host_.constants();
-  if (is_double(type)) a_.movsd(Xmm(to), constant_at(&c.f64_nan[rule & 1], 64));
-  else a_.movss(Xmm(to), constant_at(&c.f32_nan[rule & 1], 32));
+  if (is_double(type))
+    a_.movsd(Xmm(to), constant_at(&c.f64_nan[rule & 1], 64));
+  else
+    a_.movss(Xmm(to), constant_at(&c.f32_nan[rule & 1], 32));
 }
 
 void Compiler::op_nan_fix(const Inst& inst) {
@@ -305,8 +316,10 @@ void Compiler::cold_minmax(const Cold& cold) {
   const Jump nan = a_.jcc_short(Cond::p);
   const int other = d == b ? a : b;
   if (d != a && d != b) a_.movaps(Xmm(d), Xmm(a));
-  if (cold.inst->op == Op::fmin) a_.orps(Xmm(d), Xmm(other));  // equal but for the sign of zeros
-  else a_.andps(Xmm(d), Xmm(other));
+  if (cold.inst->op == Op::fmin)
+    a_.orps(Xmm(d), Xmm(other));  // equal but for the sign of zeros
+  else
+    a_.andps(Xmm(d), Xmm(other));
   go_back(cold);
   a_.bind_short(nan);
   ucomis(cold.type, a, Xmm(a));
@@ -327,9 +340,12 @@ void Compiler::op_fp_compare(const Inst& inst) {
   const int ra = regs_.xmm(a);
   const Place pb = regs_.xmm_or_memory(b, type.bits());
   with_xmm(pb, [&](const Operand& other) {
-    if (inst.op != Op::flt && inst.op != Op::fle) ucomis(type, ra, other);
-    else if (is_double(type)) a_.comisd(Xmm(ra), other);
-    else a_.comiss(Xmm(ra), other);
+    if (inst.op != Op::flt && inst.op != Op::fle)
+      ucomis(type, ra, other);
+    else if (is_double(type))
+      a_.comisd(Xmm(ra), other);
+    else
+      a_.comiss(Xmm(ra), other);
   });
   const int t = inst.op == Op::feq ? regs_.temp() : kNone;
   const int d = regs_.def_gpr(self());

@@ -41,15 +41,18 @@ void Compiler::op_fcvt(const Inst& inst) {
   const Type from = type_of(inst.args[0]);
   const FpAttr attr = FpAttr::unpack(inst.attr);
   const bool widens = from == ir::f32 && inst.type == ir::f64;  // exact
-  if (!is_host_float(from) || !is_host_float(inst.type) || from == inst.type || (!widens && !host_rounds(attr.rounding)))
+  if (!is_host_float(from) || !is_host_float(inst.type) || from == inst.type ||
+      (!widens && !host_rounds(attr.rounding)))
     return fallback(inst);
   const Place pa = regs_.xmm_or_memory(inst.args[0], from.bits());
   if (!widens) begin_rounding(attr.rounding);
   const int d = regs_.def_xmm(self(), pa.reg);
   if (d != pa.reg) a_.xorps(Xmm(d), Xmm(d));  // the instructions merge into their destination
   with_xmm(pa, [&](const Operand& a) {
-    if (widens) a_.cvtss2sd(Xmm(d), a);
-    else a_.cvtsd2ss(Xmm(d), a);
+    if (widens)
+      a_.cvtss2sd(Xmm(d), a);
+    else
+      a_.cvtsd2ss(Xmm(d), a);
   });
   if (!widens) end_rounding(attr.rounding);
 }
@@ -61,19 +64,25 @@ void Compiler::op_fround(const Inst& inst) {
   const int ra = regs_.xmm(inst.args[0]);
   const int d = regs_.def_xmm(self(), ra);
   const int imm = mode | (attr.exact ? 0 : kSuppressInexact);
-  if (is_double(inst.type)) a_.roundsd(Xmm(d), Xmm(ra), imm);
-  else a_.roundss(Xmm(d), Xmm(ra), imm);
+  if (is_double(inst.type))
+    a_.roundsd(Xmm(d), Xmm(ra), imm);
+  else
+    a_.roundss(Xmm(d), Xmm(ra), imm);
 }
 
 // ---- to integers ----
 
 void Compiler::convert_to_int(bool truncate, Type from, const Xbyak::Reg& to, int x) {
   if (is_double(from)) {
-    if (truncate) a_.cvttsd2si(to, Xmm(x));
-    else a_.cvtsd2si(to, Xmm(x));
+    if (truncate)
+      a_.cvttsd2si(to, Xmm(x));
+    else
+      a_.cvtsd2si(to, Xmm(x));
   } else {
-    if (truncate) a_.cvttss2si(to, Xmm(x));
-    else a_.cvtss2si(to, Xmm(x));
+    if (truncate)
+      a_.cvttss2si(to, Xmm(x));
+    else
+      a_.cvtss2si(to, Xmm(x));
   }
 }
 
@@ -81,7 +90,8 @@ void Compiler::op_fto_s(const Inst& inst) {
   const Type from = type_of(inst.args[0]);
   const FpAttr attr = FpAttr::unpack(inst.attr);
   const bool truncate = attr.rounding == Rounding::rtz;
-  if (!is_host_float(from) || !is_word_int(inst.type) || !attr.exact || !(truncate || attr.rounding == Rounding::current))
+  if (!is_host_float(from) || !is_word_int(inst.type) || !attr.exact ||
+      !(truncate || attr.rounding == Rounding::current))
     return fallback(inst);
   const int x = regs_.xmm(inst.args[0]);
   const int d = regs_.def_gpr(self());
@@ -160,8 +170,10 @@ void Compiler::cold_fto_u(const Cold& cold) {
 
 void Compiler::convert_from_int(Type to, int x, const Xbyak::Reg& from) {
   a_.xorps(Xmm(x), Xmm(x));  // the instructions merge into their destination
-  if (is_double(to)) a_.cvtsi2sd(Xmm(x), from);
-  else a_.cvtsi2ss(Xmm(x), from);
+  if (is_double(to))
+    a_.cvtsi2sd(Xmm(x), from);
+  else
+    a_.cvtsi2ss(Xmm(x), from);
 }
 
 void Compiler::op_ffrom(const Inst& inst) {
@@ -193,8 +205,10 @@ void Compiler::op_ffrom(const Inst& inst) {
   a_.and_(u.cvt32(), 1);
   a_.or_(t, u);
   convert_from_int(inst.type, d, t);
-  if (is_double(inst.type)) a_.addsd(Xmm(d), Xmm(d));
-  else a_.addss(Xmm(d), Xmm(d));
+  if (is_double(inst.type))
+    a_.addsd(Xmm(d), Xmm(d));
+  else
+    a_.addss(Xmm(d), Xmm(d));
   a_.bind_short(done);
   end_rounding(rounding);
 }
@@ -235,8 +249,10 @@ void Compiler::op_box(const Inst& inst) {
   const Type from = type_of(inst.args[0]);
   if (from != ir::f32) return fallback(inst);
   const int t = regs_.temp();
-  if (regs_.in_gpr(inst.args[0])) a_.mov(Xbyak::Reg32(t), Xbyak::Reg32(regs_.gpr(inst.args[0])));
-  else a_.movd(Xbyak::Reg32(t), Xmm(regs_.xmm(inst.args[0])));
+  if (regs_.in_gpr(inst.args[0]))
+    a_.mov(Xbyak::Reg32(t), Xbyak::Reg32(regs_.gpr(inst.args[0])));
+  else
+    a_.movd(Xbyak::Reg32(t), Xmm(regs_.xmm(inst.args[0])));
   const int d = regs_.def_gpr(self());
   a_.mov(Xbyak::Reg64(d), ~u64{0} << 32);
   a_.or_(Xbyak::Reg64(d), Xbyak::Reg64(t));

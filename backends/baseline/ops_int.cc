@@ -18,8 +18,10 @@ struct AluRow {
   void (Gen::*with_operand)(const Xbyak::Operand&, const Xbyak::Operand&);
   void (Gen::*with_imm)(const Xbyak::Operand&, u32);
 };
-constexpr AluRow kAlu[] = {{Op::add, &Gen::add, &Gen::add},   {Op::sub, &Gen::sub, &Gen::sub},
-                           {Op::and_, &Gen::and_, &Gen::and_}, {Op::or_, &Gen::or_, &Gen::or_},
+constexpr AluRow kAlu[] = {{Op::add, &Gen::add, &Gen::add},
+                           {Op::sub, &Gen::sub, &Gen::sub},
+                           {Op::and_, &Gen::and_, &Gen::and_},
+                           {Op::or_, &Gen::or_, &Gen::or_},
                            {Op::xor_, &Gen::xor_, &Gen::xor_}};
 const AluRow& alu_row(Op op) {
   for (const AluRow& row : kAlu)
@@ -38,7 +40,8 @@ void Compiler::op_alu(const Inst& inst) {
   const unsigned bits = op_bits(inst.type);
   const bool commutes = inst.op != Op::sub;
   const AluRow& row = alu_row(inst.op);
-  if (commutes && (regs_.is_constant(a) || (!regs_.in_gpr(a) && regs_.in_gpr(b) && !regs_.is_constant(b)))) std::swap(a, b);
+  if (commutes && (regs_.is_constant(a) || (!regs_.in_gpr(a) && regs_.in_gpr(b) && !regs_.is_constant(b))))
+    std::swap(a, b);
   if (in_memory(inst, a, b)) return;
   if (regs_.fits_imm32(b, bits)) {
     const u32 imm = u32(regs_.constant(b));
@@ -74,7 +77,8 @@ void Compiler::op_alu(const Inst& inst) {
 bool Compiler::in_memory(const Inst& inst, ValueId a, ValueId b) {
   if (index_ + 1 >= block_->insts.size()) return false;
   const Inst& next = block_->insts[index_ + 1];
-  if (next.op != Op::write || facts_[next.args[0]].root != self() || facts_[self()].first_use != index_ + 1) return false;
+  if (next.op != Op::write || facts_[next.args[0]].root != self() || facts_[self()].first_use != index_ + 1)
+    return false;
   if (facts_[index_ + 1].next[0] != kNever || !regs_.lives_in_slot(a, ir::SlotId(next.imm))) return false;
   const unsigned bits = op_bits(inst.type);
   const SlotDesc& slot = layout_.state.slots[next.imm];
@@ -107,16 +111,15 @@ void Compiler::op_add(const Inst& inst) {
   if (regs_.is_constant(a)) std::swap(a, b);
   if (!regs_.in_gpr(a)) return op_alu(inst);
   const int ra = regs_.gpr(a);
-  const bool same = regs_.is_scratch(ra) ? regs_.dies(a) && !regs_.defines_pin(self())
-                                         : regs_.pin_target(self()) == ra;
+  const bool same = regs_.is_scratch(ra) ? regs_.dies(a) && !regs_.defines_pin(self()) : regs_.pin_target(self()) == ra;
   if (same || !regs_.in_gpr_or_imm(b, bits)) return op_alu(inst);
   if (regs_.fits_imm32(b, bits)) {
     const int d = regs_.def_gpr(self());
     return a_.lea(gpr_of(d, bits), ptr[Xbyak::Reg64(ra) + size_t(s64(s32(regs_.constant(b))))]);
   }
   const int rb = regs_.gpr(b);
-  const bool same_b = regs_.is_scratch(rb) ? regs_.dies(b) && !regs_.defines_pin(self())
-                                           : regs_.pin_target(self()) == rb;
+  const bool same_b =
+      regs_.is_scratch(rb) ? regs_.dies(b) && !regs_.defines_pin(self()) : regs_.pin_target(self()) == rb;
   if (same_b) return op_alu(inst);
   const int d = regs_.def_gpr(self());
   a_.lea(gpr_of(d, bits), ptr[Xbyak::Reg64(ra) + Xbyak::Reg64(rb)]);
@@ -149,8 +152,10 @@ void Compiler::op_neg_not(const Inst& inst) {
   const int ra = regs_.gpr(inst.args[0]);
   const int d = regs_.def_gpr(self(), ra);
   move(d, ra, bits);
-  if (inst.type != ir::i1) a_.not_(gpr_of(d, bits));
-  else if (inst.op == Op::not_) a_.xor_(Xbyak::Reg32(d), 1);
+  if (inst.type != ir::i1)
+    a_.not_(gpr_of(d, bits));
+  else if (inst.op == Op::not_)
+    a_.xor_(Xbyak::Reg32(d), 1);
 }
 
 void Compiler::op_andn(const Inst& inst) {
@@ -163,8 +168,10 @@ void Compiler::op_andn(const Inst& inst) {
   }
   const int t = regs_.temp();
   move(t, rb, bits);
-  if (inst.type == ir::i1) a_.xor_(Xbyak::Reg32(t), 1);
-  else a_.not_(gpr_of(t, bits));
+  if (inst.type == ir::i1)
+    a_.xor_(Xbyak::Reg32(t), 1);
+  else
+    a_.not_(gpr_of(t, bits));
   a_.and_(gpr_of(t, bits), gpr_of(ra, bits));
   move(regs_.def_gpr(self(), t), t, bits);
 }
@@ -274,8 +281,10 @@ void Compiler::op_min_max(const Inst& inst) {
 // CF = carry; the operands must be in registers already.
 void Compiler::set_carry(ValueId carry) {
   if (regs_.is_constant(carry)) {
-    if (regs_.constant(carry)) a_.stc();
-    else a_.clc();
+    if (regs_.constant(carry))
+      a_.stc();
+    else
+      a_.clc();
     return;
   }
   a_.bt(Xbyak::Reg32(regs_.gpr(carry)), 0);

@@ -30,7 +30,8 @@ unsigned log2_bytes(Type type) { return unsigned(std::countr_zero(type.bytes()))
 bool in_sse(Type type) { return type == ir::f32 || type == ir::f64 || type.bytes() == 16; }
 // Vectors are accessed lane by lane.
 bool is_one_access(Type type) {
-  return !type.is_vector() && type != ir::i1 && type.bytes() <= 16 && std::has_single_bit(type.bytes()) && type.elem != ir::Elem::f80;
+  return !type.is_vector() && type != ir::i1 && type.bytes() <= 16 && std::has_single_bit(type.bytes()) &&
+         type.elem != ir::Elem::f80;
 }
 
 }  // namespace
@@ -42,15 +43,19 @@ emit::Jump Compiler::probe_tlb(int base, s32 low, s32 high, bool writes, bool na
   if (low == 0 && features_.bmi2) {
     a_.rorx(e, b, kPageBits - kTlbEntryShift);
   } else {
-    if (low == 0) a_.mov(e, b);
-    else a_.lea(e, ptr[b + size_t(s64(low))]);
+    if (low == 0)
+      a_.mov(e, b);
+    else
+      a_.lea(e, ptr[b + size_t(s64(low))]);
     a_.shr(e, kPageBits - kTlbEntryShift);
   }
   a_.and_(e, state(offsetof(CpuState, tlb_mask)));
   a_.add(e, state(offsetof(CpuState, tlb)));
   const s32 last = natural ? low : high - 1;
-  if (last == 0) a_.mov(t, b);
-  else a_.lea(t, ptr[b + size_t(s64(last))]);
+  if (last == 0)
+    a_.mov(t, b);
+  else
+    a_.lea(t, ptr[b + size_t(s64(last))]);
   a_.and_(t, u32(s32(natural ? -s32(kPageSize) | (high - low - 1) : -s32(kPageSize))));
   a_.cmp(t, ptr[e + (writes ? offsetof(TlbEntry, write_tag) : offsetof(TlbEntry, read_tag))]);
   return a_.jcc_near(Cond::ne);
@@ -75,18 +80,23 @@ void Compiler::store_to(const Xbyak::RegExp& to, Type type, const Stored& value)
   if (value.gpr != kNone) return a_.mov(memory, gpr_of(value.gpr, type.bytes() * 8));
   if (value.xmm == kNone) return a_.mov(memory, u64(value.imm));
   const Xbyak::Xmm x(value.xmm);
-  if (type.bytes() == 16) a_.movups(memory, x);
-  else if (type.bytes() == 8) a_.movsd(memory, x);
-  else a_.movss(memory, x);
+  if (type.bytes() == 16)
+    a_.movups(memory, x);
+  else if (type.bytes() == 8)
+    a_.movsd(memory, x);
+  else
+    a_.movss(memory, x);
 }
 
 Compiler::Stored Compiler::stored(ValueId value) {
   const Type type = type_of(value);
   Stored out;
-  if (type.bytes() <= 8 && regs_.fits_imm32(value, type.bytes() * 8)) out.imm = sign_extend(regs_.constant(value), type.bytes() * 8);
+  if (type.bytes() <= 8 && regs_.fits_imm32(value, type.bytes() * 8))
+    out.imm = sign_extend(regs_.constant(value), type.bytes() * 8);
   else if (type.bytes() == 16 || (type.bytes() >= 4 && !regs_.in_gpr(value) && (in_sse(type) || regs_.in_xmm(value))))
     out.xmm = regs_.xmm(value);
-  else out.gpr = regs_.gpr(value);
+  else
+    out.gpr = regs_.gpr(value);
   return out;
 }
 
@@ -153,7 +163,8 @@ void Compiler::access(const Inst& inst, Type type, const Stored* value) {
   const s32 low = leads ? facts.group_low : s32(disp), high = leads ? facts.group_high : s32(disp + type.bytes());
   const int entry = regs_.temp(), tag = regs_.temp();
   const int result = value ? kNone : define_loaded(type, leads ? kNone : entry, tag);
-  const emit::Jump miss = probe_tlb(base, low, high, leads ? facts.group_writes : value != nullptr, natural, entry, tag);
+  const emit::Jump miss =
+      probe_tlb(base, low, high, leads ? facts.group_writes : value != nullptr, natural, entry, tag);
   Cold& cold = add_miss(inst, type, value ? SlowPath::store : SlowPath::load);
   cold.from = miss;
   cold.base.reg = base;
@@ -239,8 +250,10 @@ void Compiler::call_slow(SlowPath path, u32 desc, bool keep_xmm, u32 retired) {
 }
 
 void Compiler::fetch_result(Type type, Ext ext, int to) {
-  if (type.bytes() == 16) a_.movups(Xbyak::Xmm(to), state(offsetof(CpuState, scratch), 128));
-  else load_from(rsp + size_t(Frame::kArg0), type, ext, to);
+  if (type.bytes() == 16)
+    a_.movups(Xbyak::Xmm(to), state(offsetof(CpuState, scratch), 128));
+  else
+    load_from(rsp + size_t(Frame::kArg0), type, ext, to);
 }
 
 void Compiler::cold_access(const Cold& cold) {
@@ -286,7 +299,8 @@ void Compiler::op_zero_block(const Inst& inst) {
   call_slow(SlowPath::zero_block, 0, regs_.live_xmm() != 0, retired_);
 }
 
-// A locked instruction orders everything before with everything after (Intel SDM volume 3A, 9.2.2), cheaper than mfence.
+// A locked instruction orders everything before with everything after (Intel SDM volume 3A, 9.2.2), cheaper than
+// mfence.
 void Compiler::full_fence() { a_.lock(), a_.or_(frame(Frame::kMxcsr, 32), 0); }
 
 void Compiler::op_fence(const Inst& inst) {

@@ -21,8 +21,10 @@ void Compiler::op_write(const Inst& inst) {
   const SlotDesc& desc = layout_.state.slots[slot];
   const ValueId boxed = def(inst.args[0]).args[0];
   regs_.before_slot_changes(slot, ir::kNoValue);
-  if (regs_.in_xmm(boxed) || !regs_.in_gpr(boxed)) a_.movss(state(desc.offset, 32), Xbyak::Xmm(regs_.xmm(boxed)));
-  else a_.mov(state(desc.offset, 32), Xbyak::Reg32(regs_.gpr(boxed)));
+  if (regs_.in_xmm(boxed) || !regs_.in_gpr(boxed))
+    a_.movss(state(desc.offset, 32), Xbyak::Xmm(regs_.xmm(boxed)));
+  else
+    a_.mov(state(desc.offset, 32), Xbyak::Reg32(regs_.gpr(boxed)));
   a_.mov(state(desc.offset + 4, 32), 0xffffffff);
 }
 
@@ -76,7 +78,8 @@ void Compiler::op_helper(const Inst& inst) {
   a_.mov(Xbyak::Reg64(regs_.def_gpr(self())), frame(Frame::kArg0));
 }
 
-// A helper has set state.leave while instructions are being counted: its own has retired if the guest goes on behind it.
+// A helper has set state.leave while instructions are being counted: its own has retired if the guest goes on behind
+// it.
 void Compiler::cold_helper_left(const Cold& cold) {
   a_.mov(rax, u64(cold.value));
   a_.xor_(ecx, ecx);

@@ -176,15 +176,16 @@ void Registers::spill(u32 root) {
   const unsigned bytes = bytes_of_root(root);
   if (!take_stack(v, bytes > 8 ? 2 : 1)) return;
   const Xbyak::RegExp where = spill_address(v);
-  if (v.gpr != kNone) a_.mov(qword[where], Xbyak::Reg64(v.gpr));
-  else if (bytes > 8) a_.movaps(xword[where], Xbyak::Xmm(v.xmm));
-  else a_.movsd(qword[where], Xbyak::Xmm(v.xmm));
+  if (v.gpr != kNone)
+    a_.mov(qword[where], Xbyak::Reg64(v.gpr));
+  else if (bytes > 8)
+    a_.movaps(xword[where], Xbyak::Xmm(v.xmm));
+  else
+    a_.movsd(qword[where], Xbyak::Xmm(v.xmm));
 }
 
 Xbyak::RegExp Registers::spill_address(const Value& v) const { return rsp + size_t(Frame::kSpill + 8u * v.spill); }
-Xbyak::RegExp Registers::slot_address(SlotId slot) const {
-  return emit::rstate + size_t(layout_.slots[slot].offset);
-}
+Xbyak::RegExp Registers::slot_address(SlotId slot) const { return emit::rstate + size_t(layout_.slots[slot].offset); }
 
 void Registers::own_gpr(int r, u32 root) {
   gpr_owner_[r] = root;
@@ -238,17 +239,25 @@ void Registers::load_gpr(int r, u32 root) {
   } else if (v.pin != kNone) {
     a_.mov(to, Xbyak::Reg64(v.pin));
   } else if (v.xmm != kNone) {
-    if (bytes <= 4) a_.movd(to.cvt32(), Xbyak::Xmm(v.xmm));
-    else a_.movq(to, Xbyak::Xmm(v.xmm));
+    if (bytes <= 4)
+      a_.movd(to.cvt32(), Xbyak::Xmm(v.xmm));
+    else
+      a_.movq(to, Xbyak::Xmm(v.xmm));
   } else if (v.spill_words) {
-    if (bytes == 4 && facts_[root].ext != Ext::sign) a_.mov(to.cvt32(), dword[spill_address(v)]);
-    else a_.mov(to, qword[spill_address(v)]);
+    if (bytes == 4 && facts_[root].ext != Ext::sign)
+      a_.mov(to.cvt32(), dword[spill_address(v)]);
+    else
+      a_.mov(to, qword[spill_address(v)]);
   } else if (v.slot != kNoSlot) {
     const Xbyak::RegExp where = slot_address(v.slot);
-    if (bytes >= 8) a_.mov(to, qword[where]);
-    else if (bytes == 4) a_.mov(to.cvt32(), dword[where]);
-    else if (bytes == 2) a_.movzx(to.cvt32(), word[where]);
-    else a_.movzx(to.cvt32(), byte[where]);
+    if (bytes >= 8)
+      a_.mov(to, qword[where]);
+    else if (bytes == 4)
+      a_.mov(to.cvt32(), dword[where]);
+    else if (bytes == 2)
+      a_.movzx(to.cvt32(), word[where]);
+    else
+      a_.movzx(to.cvt32(), byte[where]);
   } else {
     failure_ = "a value without a place";  // used before it was defined
   }
@@ -266,14 +275,20 @@ void Registers::load_xmm(int r, u32 root) {
     a_.movq(to, Xbyak::Reg64(t));
   } else if (v.gpr != kNone || v.pin != kNone) {
     const Xbyak::Reg64 from(v.gpr != kNone ? v.gpr : v.pin);
-    if (bytes <= 4) a_.movd(to, from.cvt32());
-    else a_.movq(to, from);
+    if (bytes <= 4)
+      a_.movd(to, from.cvt32());
+    else
+      a_.movq(to, from);
   } else if (v.spill_words || v.slot != kNoSlot) {
     const Xbyak::RegExp where = v.spill_words ? spill_address(v) : slot_address(v.slot);
-    if (bytes == 16) a_.movups(to, xword[where]);
-    else if (bytes == 8) a_.movsd(to, qword[where]);
-    else if (bytes == 4) a_.movss(to, dword[where]);
-    else failure_ = "a value of odd size";
+    if (bytes == 16)
+      a_.movups(to, xword[where]);
+    else if (bytes == 8)
+      a_.movsd(to, qword[where]);
+    else if (bytes == 4)
+      a_.movss(to, dword[where]);
+    else
+      failure_ = "a value of odd size";
   } else {
     failure_ = "a value without a place";
   }
@@ -477,8 +492,7 @@ void Registers::read(ValueId value, SlotId slot) {
 // Gives a value that is about to lose its last place another one: a register if one is free, else the stack.
 void Registers::rescue(u32 root) {
   Value& v = values_[root];
-  if (v.next == kNever || v.gpr != kNone || v.xmm != kNone || v.spill_words ||
-      facts_[root].shape == Shape::constant)
+  if (v.next == kNever || v.gpr != kNone || v.xmm != kNone || v.spill_words || facts_[root].shape == Shape::constant)
     return;
   const Type type = block_->insts[root].type;
   if (in_memory_class(type)) {
@@ -555,12 +569,16 @@ void Registers::write(SlotId slot, ValueId value) {
     before_pin_changes(number, ir::kNoValue);
     if (is_constant(value)) {
       const u64 imm = constant(value);
-      if (imm == 0) a_.xor_(Xbyak::Reg32(number), Xbyak::Reg32(number));
-      else a_.mov(Xbyak::Reg64(number), imm);
+      if (imm == 0)
+        a_.xor_(Xbyak::Reg32(number), Xbyak::Reg32(number));
+      else
+        a_.mov(Xbyak::Reg64(number), imm);
       return;
     }
-    if (v.gpr != kNone) a_.mov(Xbyak::Reg64(number), Xbyak::Reg64(v.gpr));
-    else load_gpr(number, root);
+    if (v.gpr != kNone)
+      a_.mov(Xbyak::Reg64(number), Xbyak::Reg64(v.gpr));
+    else
+      load_gpr(number, root);
     if (v.pin != kNone || v.next == kNever) return;
     v.pin = s8(number);
     v.pin_link = pin_values_[number];
@@ -584,17 +602,20 @@ void Registers::write(SlotId slot, ValueId value) {
     a_.mov(Xbyak::AddressFrame(bits)[where], u64(sign_extend(constant(value), bits)));
     return;
   }
-  const bool through_xmm =
-      bits > 64 || (bits >= 32 && values_[root].gpr == kNone && values_[root].pin == kNone &&
-                    (values_[root].xmm != kNone || desc.type.is_float()));
+  const bool through_xmm = bits > 64 || (bits >= 32 && values_[root].gpr == kNone && values_[root].pin == kNone &&
+                                         (values_[root].xmm != kNone || desc.type.is_float()));
   if (!through_xmm) {
     a_.mov(Xbyak::AddressFrame(bits)[where], gpr_of(gpr(value), bits));
   } else {
     const Xbyak::Xmm from(xmm(value));
-    if (bits == 128) a_.movups(xword[where], from);
-    else if (bits == 64) a_.movsd(qword[where], from);
-    else if (bits == 32) a_.movss(dword[where], from);
-    else failure_ = "a slot of odd size";
+    if (bits == 128)
+      a_.movups(xword[where], from);
+    else if (bits == 64)
+      a_.movsd(qword[where], from);
+    else if (bits == 32)
+      a_.movss(dword[where], from);
+    else
+      failure_ = "a slot of odd size";
   }
   wrote(slot, value);
 }

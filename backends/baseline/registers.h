@@ -127,11 +127,11 @@ class Registers {
   struct Value {
     s8 gpr = kNone;
     s8 xmm = kNone;
-    s8 pin = kNone;       // hardware number of the pinned register that holds it too
+    s8 pin = kNone;  // hardware number of the pinned register that holds it too
     u8 spill_words = 0;
-    u16 spill = 0;        // first word of its stack slot, if spill_words
-    u16 slot = kNoSlot;   // state slot that holds it too
-    u32 next = kNever;    // next use
+    u16 spill = 0;                            // first word of its stack slot, if spill_words
+    u16 slot = kNoSlot;                       // state slot that holds it too
+    u32 next = kNever;                        // next use
     u32 pin_link = kFree, slot_link = kFree;  // other values of the same place
   };
   struct Cached {

@@ -13,12 +13,12 @@ using CondMove = void (Gen::*)(const Xbyak::Reg&, const Xbyak::Operand&);
 
 constexpr Branch kBranches[16] = {&Gen::jo, &Gen::jno, &Gen::jb, &Gen::jae, &Gen::je, &Gen::jne, &Gen::jbe, &Gen::ja,
                                   &Gen::js, &Gen::jns, &Gen::jp, &Gen::jnp, &Gen::jl, &Gen::jge, &Gen::jle, &Gen::jg};
-constexpr SetCond kSetConds[16] = {&Gen::seto,  &Gen::setno, &Gen::setb, &Gen::setae, &Gen::sete, &Gen::setne,
-                                   &Gen::setbe, &Gen::seta,  &Gen::sets, &Gen::setns, &Gen::setp, &Gen::setnp,
+constexpr SetCond kSetConds[16] = {&Gen::seto,  &Gen::setno, &Gen::setb,  &Gen::setae, &Gen::sete, &Gen::setne,
+                                   &Gen::setbe, &Gen::seta,  &Gen::sets,  &Gen::setns, &Gen::setp, &Gen::setnp,
                                    &Gen::setl,  &Gen::setge, &Gen::setle, &Gen::setg};
-constexpr CondMove kCondMoves[16] = {&Gen::cmovo, &Gen::cmovno, &Gen::cmovb, &Gen::cmovae, &Gen::cmove,  &Gen::cmovne,
-                                     &Gen::cmovbe, &Gen::cmova, &Gen::cmovs, &Gen::cmovns, &Gen::cmovp,  &Gen::cmovnp,
-                                     &Gen::cmovl, &Gen::cmovge, &Gen::cmovle, &Gen::cmovg};
+constexpr CondMove kCondMoves[16] = {&Gen::cmovo,  &Gen::cmovno, &Gen::cmovb,  &Gen::cmovae, &Gen::cmove, &Gen::cmovne,
+                                     &Gen::cmovbe, &Gen::cmova,  &Gen::cmovs,  &Gen::cmovns, &Gen::cmovp, &Gen::cmovnp,
+                                     &Gen::cmovl,  &Gen::cmovge, &Gen::cmovle, &Gen::cmovg};
 
 constexpr u32 kCacheLine = 64;
 

@@ -1,7 +1,8 @@
 // The assembler: xbyak, writing into a window of a CodeSlab's writable view, plus jumps that are patched by offset
 // (cheaper than xbyak's labels) and condition codes as values. The only header that includes xbyak.
 //
-// Errors (window full, displacement out of range) are sticky: emission goes on harmlessly, and failed() tells at the end.
+// Errors (window full, displacement out of range) are sticky: emission goes on harmlessly, and failed() tells at the
+// end.
 #pragma once
 
 #define XBYAK_NO_OP_NAMES

@@ -34,11 +34,11 @@ struct Frame {
   static constexpr u32 kArg1 = 16;
   static constexpr u32 kArg2 = 24;
   static constexpr u32 kArg3 = 32;
-  static constexpr u32 kDesc = 40;       // access descriptor (core/engine/runtime.h), or the exception cause
-  static constexpr u32 kExtra = 44;      // ir::Op of an amo, bytes of a zero_block, description of an assist
-  static constexpr u32 kSavedGpr = 48;   // rax rcx rdx r10, while a thunk runs
-  static constexpr u32 kMxcsr = 80;      // two dwords for MXCSR changes
-  static constexpr u32 kSavedXmm = 88;   // xmm0-15, while a thunk runs that preserves them; 16-byte aligned
+  static constexpr u32 kDesc = 40;      // access descriptor (core/engine/runtime.h), or the exception cause
+  static constexpr u32 kExtra = 44;     // ir::Op of an amo, bytes of a zero_block, description of an assist
+  static constexpr u32 kSavedGpr = 48;  // rax rcx rdx r10, while a thunk runs
+  static constexpr u32 kMxcsr = 80;     // two dwords for MXCSR changes
+  static constexpr u32 kSavedXmm = 88;  // xmm0-15, while a thunk runs that preserves them; 16-byte aligned
   static constexpr u32 kSpill = kSavedXmm + 16 * 16;  // the register allocator's; 16-byte aligned
   static constexpr u32 kSpillBytes = 2048;
   static constexpr u32 kWide = kSpill + kSpillBytes;  // operands and result of an op done by a C function; aligned

@@ -43,7 +43,8 @@ bool for_each_instruction(std::span<const u8> code, u64 address, F&& f) {
   if (!capstone || capstone.open(CS_ARCH_X86, CS_MODE_64, &handle) != CS_ERR_OK) return false;
   for (size_t offset = 0; offset < code.size();) {
     cs_insn* insns = nullptr;
-    const size_t count = capstone.disasm(handle, code.data() + offset, code.size() - offset, address + offset, 0, &insns);
+    const size_t count =
+        capstone.disasm(handle, code.data() + offset, code.size() - offset, address + offset, 0, &insns);
     for (size_t i = 0; i < count; ++i) {
       f(offset, &insns[i]);
       offset += insns[i].size;
@@ -74,8 +75,10 @@ std::string disassemble(std::span<const u8> code, u64 address, std::span<const P
   size_t next = 0;
   const bool decoded = for_each_instruction(code, address, [&](size_t offset, const cs_insn* insn) {
     out += headings(map, next, offset) + hex(address + offset, 12) + "  ";
-    if (insn) out += std::string(insn->mnemonic) + " " + insn->op_str + "\n";
-    else out += ".byte " + hex(code[offset], 2) + "\n";
+    if (insn)
+      out += std::string(insn->mnemonic) + " " + insn->op_str + "\n";
+    else
+      out += ".byte " + hex(code[offset], 2) + "\n";
   });
   if (decoded) return out;
   for (size_t offset = 0; offset < code.size(); offset += 16) {

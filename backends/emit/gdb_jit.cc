@@ -65,7 +65,8 @@ std::vector<u8> symbol_file(u64 exec, u32 size, std::string_view name) {
   h.e_shnum = 5;
   h.e_shstrndx = 4;
   file.sections[1] = {kNameText, SHT_NOBITS, SHF_ALLOC | SHF_EXECINSTR, exec, 0, size, 0, 0, 16, 0};
-  file.sections[2] = {kNameSymtab, SHT_SYMTAB, 0, 0, offsetof(Layout, symbols), sizeof file.symbols, 3, 1, 8, sizeof(Elf64_Sym)};
+  file.sections[2] = {kNameSymtab,         SHT_SYMTAB, 0, 0, offsetof(Layout, symbols),
+                      sizeof file.symbols, 3,          1, 8, sizeof(Elf64_Sym)};
   file.sections[3] = {kNameStrtab, SHT_STRTAB, 0, 0, strings, string_bytes, 0, 0, 1, 0};
   file.sections[4] = {kNameShstrtab, SHT_STRTAB, 0, 0, strings + string_bytes, sizeof kSectionNames, 0, 0, 1, 0};
   file.symbols[1] = {1, ELF64_ST_INFO(STB_GLOBAL, STT_FUNC), STV_DEFAULT, 1, 0, size};
@@ -104,8 +105,10 @@ GdbJit::~GdbJit() {
   std::lock_guard lock(list_mutex());
   for (const auto& entry : entries_) {
     jit_code_entry& link = entry->link;
-    if (link.prev_entry) link.prev_entry->next_entry = link.next_entry;
-    else __jit_debug_descriptor.first_entry = link.next_entry;
+    if (link.prev_entry)
+      link.prev_entry->next_entry = link.next_entry;
+    else
+      __jit_debug_descriptor.first_entry = link.next_entry;
     if (link.next_entry) link.next_entry->prev_entry = link.prev_entry;
     __jit_debug_descriptor.relevant_entry = &link;
     __jit_debug_descriptor.action_flag = kUnregister;

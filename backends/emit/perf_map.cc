@@ -16,7 +16,8 @@ Expected<std::unique_ptr<PerfMap>> PerfMap::create(const std::string& folder) {
 
 void PerfMap::code_added(u64 exec, u32 size, std::string_view name) {
   std::lock_guard lock(mutex_);
-  std::fprintf(file_.get(), "%llx %x %.*s\n", static_cast<unsigned long long>(exec), size, int(name.size()), name.data());
+  std::fprintf(file_.get(), "%llx %x %.*s\n", static_cast<unsigned long long>(exec), size, int(name.size()),
+               name.data());
   std::fflush(file_.get());  // the process may end without closing it
 }
 

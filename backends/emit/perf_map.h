@@ -1,5 +1,6 @@
 // The map by which Linux perf names generated code: a line "start size name" for each piece, in /tmp/perf-PID.map
-// (linux/tools/perf/Documentation/jit-interface.txt). Code that replaces other code at the same address is listed later.
+// (linux/tools/perf/Documentation/jit-interface.txt). Code that replaces other code at the same address is listed
+// later.
 #pragma once
 
 #include <cstdio>

@@ -1,5 +1,5 @@
-// CodeSlab: where generated code lives. One piece of memory, mapped twice: a writable view and an executable one, never both in
-// one place (W^X). Both views and a data area lie within 2 GiB, so that code reaches all of it relative to rip.
+// CodeSlab: where generated code lives. One piece of memory, mapped twice: a writable view and an executable one, never
+// both in one place (W^X). Both views and a data area lie within 2 GiB, so that code reaches all of it relative to rip.
 //
 //   [ executable view | writable view | data area ]
 //

@@ -12,7 +12,7 @@ namespace {
 using namespace Xbyak::util;
 
 constexpr u32 kThunkBytes = 16 << 10;
-constexpr u8 kScratchSavedByCaller[] = {0, 1, 2, 10};  // rax rcx rdx r10, in the order of Frame::kSavedGpr
+constexpr u8 kScratchSavedByCaller[] = {0, 1, 2, 10};    // rax rcx rdx r10, in the order of Frame::kSavedGpr
 constexpr u8 kArgumentRegisters[] = {7, 6, 2, 1, 8, 9};  // rdi rsi rdx rcx r8 r9
 constexpr bool survives_c_call(u8 reg) { return reg >= 12; }
 
@@ -68,7 +68,8 @@ class ThunkWriter {
     rt_.leave_edge_ = write_leave(Leave::edge);
     write_trap();
     for (unsigned path = 0; path < kSlowPaths; ++path)
-      for (bool keep_xmm : {false, true}) rt_.slow_paths_[path * 2 + keep_xmm] = write_slow_path(kSlowRows[path], keep_xmm);
+      for (bool keep_xmm : {false, true})
+        rt_.slow_paths_[path * 2 + keep_xmm] = write_slow_path(kSlowRows[path], keep_xmm);
     for (unsigned effects = 0; effects < rt_.helpers_.size(); ++effects)
       rt_.helpers_[effects] = write_helper(HelperEffects(effects));
     write_assist();
@@ -216,8 +217,10 @@ class ThunkWriter {
         has(effects, HelperEffects::reads_state | HelperEffects::writes_state | HelperEffects::may_leave);
     const u64 entry = here();
     save_pins(state_access);
-    if (host_fp) enter_host_fp();
-    else if (flags) a_.stmxcsr(state(offsetof(CpuState, guest_mxcsr), 32));
+    if (host_fp)
+      enter_host_fp();
+    else if (flags)
+      a_.stmxcsr(state(offsetof(CpuState, guest_mxcsr), 32));
     a_.mov(rdi, rstate);
     for (u32 i = 0; i < 4; ++i) a_.mov(reg64(kArgumentRegisters[i + 1]), frame(Frame::kArg0 + 8 * i));
     a_.call(rax);
@@ -270,7 +273,8 @@ Expected<std::unique_ptr<HostRuntime>> HostRuntime::create(CodeSlab& slab, const
   std::unique_ptr<HostRuntime> runtime(new HostRuntime(layout, features));
   for (const SlotDesc& slot : layout.slots) {
     if (slot.pin == 0) continue;
-    if (slot.pin > kPinnedCount || slot.type != ir::i64) return fail("slot " + std::string(slot.name) + ": cannot be pinned");
+    if (slot.pin > kPinnedCount || slot.type != ir::i64)
+      return fail("slot " + std::string(slot.name) + ": cannot be pinned");
     runtime->pin_offsets_[slot.pin - 1] = slot.offset;
   }
   MIMUS_TRY(const CodeSlab::Piece piece, slab.allocate(kThunkBytes, 64));

@@ -48,11 +48,12 @@ class HostRuntime {
   u64 leave_dispatch() const { return leave_dispatch_; }  // rax = guest PC to go on at
   u64 leave_poll() const { return leave_poll_; }          // rax = guest PC
   u64 leave_edge() const { return leave_edge_; }          // rax = guest PC, ecx = code id, edx = edge
-  u64 leave_trap() const { return leave_trap_; }          // rax = guest PC, ecx = cause, rdx = tval: calls Runtime::trap
+  u64 leave_trap() const { return leave_trap_; }  // rax = guest PC, ecx = cause, rdx = tval: calls Runtime::trap
 
   // Generated code calls it with rsp as at block entry; arguments in the frame: va in kArg0, value in kArg1 (store,
-  // store_conditional, amo), kDesc, kExtra (amo: op; zero_block: bytes). The site is the return address. Result in kArg0.
-  // Keeps all general registers; keeps xmm only if `keep_xmm`. When the access faults it does not return, but leaves.
+  // store_conditional, amo), kDesc, kExtra (amo: op; zero_block: bytes). The site is the return address. Result in
+  // kArg0. Keeps all general registers; keeps xmm only if `keep_xmm`. When the access faults it does not return, but
+  // leaves.
   u64 slow_path(SlowPath path, bool keep_xmm) const { return slow_paths_[unsigned(path) * 2 + keep_xmm]; }
 
   // Generated code calls it with rax = the HelperFn, operands in kArg0..kArg3; result in kArg0. Keeps rbx, rbp and the

@@ -27,10 +27,10 @@ inline std::unexpected<Error> usage_error(std::string message) {
 // Evaluates `expr` (an Expected); returns its error from the enclosing function, or declares `var` with its value.
 #define MIMUS_CONCAT_(a, b) a##b
 #define MIMUS_CONCAT(a, b) MIMUS_CONCAT_(a, b)
-#define MIMUS_TRY_(tmp, var, expr)                                 \
-  auto tmp = (expr);                                               \
-  if (!tmp) return std::unexpected(std::move(tmp).error());        \
+#define MIMUS_TRY_(tmp, var, expr)                          \
+  auto tmp = (expr);                                        \
+  if (!tmp) return std::unexpected(std::move(tmp).error()); \
   var = std::move(*tmp)
 #define MIMUS_TRY(var, expr) MIMUS_TRY_(MIMUS_CONCAT(expected_, __LINE__), var, expr)
-#define MIMUS_CHECK(expr)                                                             \
+#define MIMUS_CHECK(expr) \
   if (auto expected_result = (expr); !expected_result) return std::unexpected(std::move(expected_result).error())

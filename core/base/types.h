@@ -20,24 +20,20 @@ using s64 = std::int64_t;
 using u128 = unsigned __int128;
 using s128 = __int128;
 
-using GuestPc = u64;   // guest virtual address of an instruction
-using GuestVa = u64;   // guest virtual address
-using GuestPa = u64;   // guest physical address
+using GuestPc = u64;  // guest virtual address of an instruction
+using GuestVa = u64;  // guest virtual address
+using GuestPa = u64;  // guest physical address
 
 inline constexpr unsigned kPageBits = 12;
 inline constexpr u64 kPageSize = u64{1} << kPageBits;
 inline constexpr u64 kPageMask = kPageSize - 1;
 
 // Bits [lsb, lsb + width) of `value`, zero-extended. width is 1..64.
-constexpr u64 bits(u64 value, unsigned lsb, unsigned width) {
-  return (value >> lsb) & (~u64{0} >> (64 - width));
-}
+constexpr u64 bits(u64 value, unsigned lsb, unsigned width) { return (value >> lsb) & (~u64{0} >> (64 - width)); }
 constexpr bool bit(u64 value, unsigned index) { return (value >> index) & 1; }
 
 // The low `width` bits of `value`, sign-extended. width is 1..64.
-constexpr s64 sign_extend(u64 value, unsigned width) {
-  return static_cast<s64>(value << (64 - width)) >> (64 - width);
-}
+constexpr s64 sign_extend(u64 value, unsigned width) { return static_cast<s64>(value << (64 - width)) >> (64 - width); }
 
 constexpr u64 align_down(u64 value, u64 alignment) { return value & ~(alignment - 1); }
 constexpr u64 align_up(u64 value, u64 alignment) { return align_down(value + alignment - 1, alignment); }

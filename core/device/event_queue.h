@@ -33,7 +33,7 @@ class EventQueue {
   void set_events(WatchId watch, short events);  // 0 pauses it
   void unwatch(WatchId watch);
 
-  void run();   // until stop()
+  void run();  // until stop()
   // Runs what is due now, without waiting; for a machine that has no event thread. Not while run() is running.
   void run_ready();
   void stop();  // any thread, signal-safe

@@ -32,9 +32,9 @@ class CodeWriteToken {
 
 // A direct edge out of a piece of code, which accel/dbt may link to other code.
 struct CodeEdge {
-  u32 block = 0;          // index into Region::blocks
-  u32 exit = 0;           // index into that block's exits (kind jump or call)
-  bool linkable = false;  // false: the engine always goes through the jump cache or the run loop (e.g. another page)
+  u32 block = 0;           // index into Region::blocks
+  u32 exit = 0;            // index into that block's exits (kind jump or call)
+  bool linkable = false;   // false: the engine always goes through the jump cache or the run loop (e.g. another page)
   bool to_return = false;  // to the call exit's return_pc, where a predicted `ret` goes on, instead of its target
 };
 

@@ -19,7 +19,8 @@ struct EngineSet::Choice {
 
 namespace {
 
-// Executions of a block before LLVM takes it on: a region costs it milliseconds, so what baseline runs has to run often.
+// Executions of a block before LLVM takes it on: a region costs it milliseconds, so what baseline runs has to run
+// often.
 constexpr u32 kInterpThreshold = 1000, kBaselineThreshold = 60000;
 
 Expected<MakeLlvmEngine> llvm_factory() {

@@ -78,7 +78,8 @@ TEST_F(BaselineCode, LinksAndUnlinks) {
 
 TEST_F(BaselineCode, RedirectionSwapsOrInvalidates) {
   auto old = prepare(block_at(0x4000, kCount + "  end jump 0x4800 [insns 1]\n"), {.code_id = 1});
-  auto fresh = prepare(block_at(0x4000, kCount + kCount.substr(0, 0) + "  end jump 0x4900 [insns 1]\n"), {.code_id = 2});
+  auto fresh =
+      prepare(block_at(0x4000, kCount + kCount.substr(0, 0) + "  end jump 0x4900 [insns 1]\n"), {.code_id = 2});
   old->redirect(token(), fresh->host_entry());
   old->run(state_);
   EXPECT_EQ(state_.left_code, 2u);

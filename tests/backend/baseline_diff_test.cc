@@ -11,10 +11,10 @@ namespace {
 using test::DiffOptions;
 using test::RandomOptions;
 
-void expect_like_interp(const DiffOptions& options,
-                        const emit::HostFeatures& features = emit::HostFeatures::probe()) {
+void expect_like_interp(const DiffOptions& options, const emit::HostFeatures& features = emit::HostFeatures::probe()) {
   expect_same({"interp", make_interp_engine},
-              {"baseline", [&](const RuntimeLayout& layout) { return std::make_unique<test::OwnedBaseline>(layout, features); }},
+              {"baseline",
+               [&](const RuntimeLayout& layout) { return std::make_unique<test::OwnedBaseline>(layout, features); }},
               options);
 }
 
@@ -30,7 +30,9 @@ TEST(BaselineDiff, Integers) {
   expect_like_interp({.random = o, .first_seed = 1, .seeds = 200});
 }
 
-TEST(BaselineDiff, IntegersMemoryExits) { expect_like_interp({.random = integers(), .first_seed = 10000, .seeds = 250}); }
+TEST(BaselineDiff, IntegersMemoryExits) {
+  expect_like_interp({.random = integers(), .first_seed = 10000, .seeds = 250});
+}
 
 TEST(BaselineDiff, OptimisedIntegers) {
   RandomOptions o = integers();

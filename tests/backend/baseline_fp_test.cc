@@ -28,11 +28,12 @@ struct Pair {
     for (test::State* state : {&got, &want}) fill(*state, a, b, c, mode);
     accused->run(got);
     judge->run(want);
-    const bool same = got.f64[3] == want.f64[3] && got.r[0] == want.r[0] &&
-                      ((got.guest_mxcsr ^ want.guest_mxcsr) & kFlags) == 0;
+    const bool same =
+        got.f64[3] == want.f64[3] && got.r[0] == want.r[0] && ((got.guest_mxcsr ^ want.guest_mxcsr) & kFlags) == 0;
     if (same) return {};
     char text[256];
-    std::snprintf(text, sizeof text, "%s(%016lx, %016lx, %016lx) mode %u: %016lx %016lx flags %02x, soft float: %016lx %016lx flags %02x",
+    std::snprintf(text, sizeof text,
+                  "%s(%016lx, %016lx, %016lx) mode %u: %016lx %016lx flags %02x, soft float: %016lx %016lx flags %02x",
                   what.c_str(), a, b, c, mode, got.f64[3], got.r[0], got.guest_mxcsr & kFlags, want.f64[3], want.r[0],
                   want.guest_mxcsr & kFlags);
     return text;
@@ -61,7 +62,8 @@ void check(const std::string& what, const std::string& body, const std::vector<u
     for (const u64 a : values)
       for (size_t i = 0; i < (operands > 1 ? values.size() : 1); ++i)
         for (size_t k = 0; k < (operands > 2 ? values.size() : 1); k += operands > 2 ? 3 : 1)
-          if (const std::string text = pair.run(what, a, values[i], values[(k + i) % values.size()], mode); !text.empty())
+          if (const std::string text = pair.run(what, a, values[i], values[(k + i) % values.size()], mode);
+              !text.empty())
             if (++wrong <= 3) ADD_FAILURE() << text << "\n" << body;
 }
 
@@ -81,13 +83,15 @@ void check_arithmetic(bool wide, const emit::HostFeatures& features) {
   const std::vector<u64> inputs = wide ? values<softfloat::F64>() : values<softfloat::F32>();
   const std::string head = "  %1 = read." + type + " " + a + "\n  %2 = read." + type + " " + b + "\n";
   const std::string tail = "  %4 = nan_fix." + type + " %3 [positive_default]\n" +
-                           (wide ? "  %5 = bitcast.i64 %4\n  write r0, %5\n" : "  %5 = bitcast.i32 %4\n  %6 = zext.i64 %5\n  write r0, %6\n");
+                           (wide ? "  %5 = bitcast.i64 %4\n  write r0, %5\n"
+                                 : "  %5 = bitcast.i32 %4\n  %6 = zext.i64 %5\n  write r0, %6\n");
   for (const char* op : {"fadd", "fsub", "fmul", "fdiv"})
     for (const char* rounding : kRoundings)
       check(std::string(op) + "." + type + attributes(rounding),
             head + "  %3 = " + op + "." + type + " %1, %2" + attributes(rounding) + "\n" + tail, inputs, 2, features);
   for (const char* rounding : kRoundings)
-    check("fsqrt." + type, head + "  %3 = fsqrt." + type + " %1" + attributes(rounding) + "\n" + tail, inputs, 1, features);
+    check("fsqrt." + type, head + "  %3 = fsqrt." + type + " %1" + attributes(rounding) + "\n" + tail, inputs, 1,
+          features);
   for (const char* op : {"fmin", "fmax"})
     for (const char* rule : {"number_2019", "minmax_2019", "num_2008", "x86"})
       check(std::string(op) + "." + type + " " + rule,
@@ -101,7 +105,8 @@ TEST(BaselineFp, ArithmeticWithoutAvx) { check_arithmetic(true, emit::HostFeatur
 TEST(BaselineFp, MultiplyAdd) {
   for (const char* negated : {"", "a", "c", "ac"}) {
     const std::string n = negated;
-    std::string body = "  %1 = read.f64 d0\n  %2 = read.f64 d1\n  %3 = read.f64 d2\n  %4 = fneg.f64 %1\n  %5 = fneg.f64 %3\n";
+    std::string body =
+        "  %1 = read.f64 d0\n  %2 = read.f64 d1\n  %3 = read.f64 d2\n  %4 = fneg.f64 %1\n  %5 = fneg.f64 %3\n";
     body += "  %6 = fma.f64 " + std::string(n.find('a') != n.npos ? "%4" : "%1") + ", %2, " +
             (n.find('c') != n.npos ? "%5" : "%3") + "\n  %7 = nan_fix.f64 %6 [positive_default]\n  write d3, %7\n";
     check("fma " + n, body, values<softfloat::F64>(), 3);
@@ -110,11 +115,13 @@ TEST(BaselineFp, MultiplyAdd) {
 
 TEST(BaselineFp, Comparisons) {
   for (const char* op : {"feq", "flt", "fle", "flt_quiet", "fle_quiet", "funordered"}) {
-    check(op, std::string("  %1 = read.f64 d0\n  %2 = read.f64 d1\n  %3 = ") + op +
-                  ".i1 %1, %2\n  %4 = zext.i64 %3\n  write r0, %4\n",
+    check(op,
+          std::string("  %1 = read.f64 d0\n  %2 = read.f64 d1\n  %3 = ") + op +
+              ".i1 %1, %2\n  %4 = zext.i64 %3\n  write r0, %4\n",
           values<softfloat::F64>(), 2);
-    check(op, std::string("  %1 = read.f32 s0\n  %2 = read.f32 s1\n  %3 = ") + op +
-                  ".i1 %1, %2\n  %4 = zext.i64 %3\n  write r0, %4\n",
+    check(op,
+          std::string("  %1 = read.f32 s0\n  %2 = read.f32 s1\n  %3 = ") + op +
+              ".i1 %1, %2\n  %4 = zext.i64 %3\n  write r0, %4\n",
           values<softfloat::F32>(), 2);
   }
 }
@@ -138,24 +145,31 @@ TEST(BaselineFp, ToIntegers) {
       for (const char* rounding : kRoundings)
         for (const char* rule : {"", "rule arm", "rule x86"}) {
           const std::string r = rounding, attr = r.empty() || !*rule ? r + rule : r + ", " + rule;
-          const std::string tail = std::string(to) == "i32" ? "  %3 = sext.i64 %2\n  write r0, %3\n" : "  write r0, %2\n";
-          check(std::string(op) + "." + to, "  %1 = read.f64 d0\n  %2 = " + (std::string(op) + "." + to) + " %1" + attributes(attr) + "\n" + tail,
+          const std::string tail =
+              std::string(to) == "i32" ? "  %3 = sext.i64 %2\n  write r0, %3\n" : "  write r0, %2\n";
+          check(std::string(op) + "." + to,
+                "  %1 = read.f64 d0\n  %2 = " + (std::string(op) + "." + to) + " %1" + attributes(attr) + "\n" + tail,
                 around_integers(), 1);
-          check(std::string(op) + "." + to, "  %1 = read.f32 s0\n  %2 = " + (std::string(op) + "." + to) + " %1" + attributes(attr) + "\n" + tail, narrow, 1);
+          check(std::string(op) + "." + to,
+                "  %1 = read.f32 s0\n  %2 = " + (std::string(op) + "." + to) + " %1" + attributes(attr) + "\n" + tail,
+                narrow, 1);
         }
 }
 
 TEST(BaselineFp, FromIntegers) {
   std::vector<u64> integers = {0, 1, 2, 3, ~u64{0}, ~u64{0} - 1};
   for (unsigned bit = 1; bit < 64; ++bit)
-    for (const s64 delta : {-2, -1, 0, 1, 2}) integers.insert(integers.end(), {(u64{1} << bit) + u64(delta), (u64{3} << (bit - 1)) + u64(delta)});
+    for (const s64 delta : {-2, -1, 0, 1, 2})
+      integers.insert(integers.end(), {(u64{1} << bit) + u64(delta), (u64{3} << (bit - 1)) + u64(delta)});
   for (const char* op : {"ffrom_s", "ffrom_u"})
     for (const char* rounding : kRoundings)
       for (const bool word : {false, true}) {
-        const std::string from = word ? "  %1 = read.i64 r1\n  %2 = trunc.i32 %1\n" : "  %1 = read.i64 r1\n  %2 = add.i64 %1, %1\n";
+        const std::string from =
+            word ? "  %1 = read.i64 r1\n  %2 = trunc.i32 %1\n" : "  %1 = read.i64 r1\n  %2 = add.i64 %1, %1\n";
         check(op, from + "  %3 = " + op + ".f64 %2" + attributes(rounding) + "\n  write d3, %3\n", integers, 1);
-        check(op, from + "  %3 = " + op + ".f32 %2" + attributes(rounding) +
-                      "\n  %4 = bitcast.i32 %3\n  %5 = zext.i64 %4\n  write r0, %5\n",
+        check(op,
+              from + "  %3 = " + op + ".f32 %2" + attributes(rounding) +
+                  "\n  %4 = bitcast.i32 %3\n  %5 = zext.i64 %4\n  write r0, %5\n",
               integers, 1);
       }
 }
@@ -163,14 +177,19 @@ TEST(BaselineFp, FromIntegers) {
 TEST(BaselineFp, FormatsAndRounding) {
   for (const char* rounding : kRoundings) {
     const std::string attr = attributes(rounding);
-    check("narrow", "  %1 = read.f64 d0\n  %2 = fcvt.f32 %1" + attr +
-                        "\n  %3 = nan_fix.f32 %2 [positive_default]\n  %4 = box.i64 %3\n  write r0, %4\n",
+    check("narrow",
+          "  %1 = read.f64 d0\n  %2 = fcvt.f32 %1" + attr +
+              "\n  %3 = nan_fix.f32 %2 [positive_default]\n  %4 = box.i64 %3\n  write r0, %4\n",
           around_integers(), 1);
-    check("widen", "  %1 = read.f32 s0\n  %2 = fcvt.f64 %1" + attr + "\n  %3 = nan_fix.f64 %2 [positive_default]\n  write d3, %3\n",
+    check("widen",
+          "  %1 = read.f32 s0\n  %2 = fcvt.f64 %1" + attr +
+              "\n  %3 = nan_fix.f64 %2 [positive_default]\n  write d3, %3\n",
           values<softfloat::F32>(), 1);
     for (const char* quiet : {"", "quiet"}) {
       const std::string r = rounding, both = attributes(r.empty() || !*quiet ? r + quiet : r + ", " + quiet);
-      check("fround", "  %1 = read.f64 d0\n  %2 = fround.f64 %1" + both + "\n  %3 = nan_fix.f64 %2 [positive_default]\n  write d3, %3\n",
+      check("fround",
+            "  %1 = read.f64 d0\n  %2 = fround.f64 %1" + both +
+                "\n  %3 = nan_fix.f64 %2 [positive_default]\n  write d3, %3\n",
             around_integers(), 1);
     }
   }
@@ -179,8 +198,9 @@ TEST(BaselineFp, FormatsAndRounding) {
 }
 
 TEST(BaselineFp, SignsAndFlags) {
-  check("signs", "  %1 = read.f64 d0\n  %2 = read.f64 d1\n  %3 = fneg.f64 %1\n  %4 = fabs.f64 %2\n  %5 = fcopysign.f64 %3, %4\n"
-                 "  %6 = nan_fix.f64 %2 [x86_default]\n  write d3, %5\n  %8 = bitcast.i64 %6\n  write r0, %8\n",
+  check("signs",
+        "  %1 = read.f64 d0\n  %2 = read.f64 d1\n  %3 = fneg.f64 %1\n  %4 = fabs.f64 %2\n  %5 = fcopysign.f64 %3, %4\n"
+        "  %6 = nan_fix.f64 %2 [x86_default]\n  write d3, %5\n  %8 = bitcast.i64 %6\n  write r0, %8\n",
         values<softfloat::F64>(), 2);
   check("flags", "  %1 = read.i64 r1\n  fp_flags_write %1\n  %3 = fp_flags_read.i64\n  write r0, %3\n",
         {0, 1, 2, 4, 8, 16, 31, 21, 10}, 1);

@@ -300,7 +300,7 @@ TEST(Constants, FlagTablesAreInverse) {
   auto host = std::move(*HostRuntime::create(*slab, test::toy_layout()));
   const ConstantTable& t = host->constants();
   for (unsigned f = 0; f < 32; ++f) EXPECT_EQ(t.mxcsr_to_flags[t.flags_to_mxcsr[f]], f);
-  EXPECT_EQ(t.mxcsr_to_flags[0x20], 1);  // PE -> NX
+  EXPECT_EQ(t.mxcsr_to_flags[0x20], 1);   // PE -> NX
   EXPECT_EQ(t.mxcsr_to_flags[0x01], 16);  // IE -> NV
 }
 

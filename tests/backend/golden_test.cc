@@ -50,7 +50,8 @@ class Golden : public ::testing::Test {
     if (!block) return {};
     piece_ = *slab_->allocate(4096);
     baseline::Artifact artifact;
-    EXPECT_EQ(compiler_.compile({{&*block}}, {}, piece_.write, piece_.size, artifact), baseline::Compiler::Outcome::done)
+    EXPECT_EQ(compiler_.compile({{&*block}}, {}, piece_.write, piece_.size, artifact),
+              baseline::Compiler::Outcome::done)
         << compiler_.refusal();
     return {piece_.write, artifact.hot_bytes};
   }
@@ -71,8 +72,8 @@ TEST_F(Golden, Counts) {
   EXPECT_GE(cases.size(), 25u);
   for (const Case& c : cases) {
     const std::span<const u8> code = compile(c.text);
-    EXPECT_EQ(emit::count_instructions(code) - frame, c.count)
-        << c.name << "\n" << emit::disassemble(code, piece_.exec);
+    EXPECT_EQ(emit::count_instructions(code) - frame, c.count) << c.name << "\n"
+                                                               << emit::disassemble(code, piece_.exec);
   }
 }
 

@@ -7,8 +7,7 @@ namespace mimus::test {
 
 class OwnedBaseline final : public Engine {
  public:
-  explicit OwnedBaseline(const RuntimeLayout& layout,
-                         const emit::HostFeatures& features = emit::HostFeatures::probe())
+  explicit OwnedBaseline(const RuntimeLayout& layout, const emit::HostFeatures& features = emit::HostFeatures::probe())
       : slab_(std::move(*emit::CodeSlab::create(32 << 20))),
         runtime_(std::move(*emit::HostRuntime::create(*slab_, layout.state, features))),
         engine_(make_baseline_engine(layout, *slab_, *runtime_)) {}

@@ -7,9 +7,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <utility>
 #include <cstring>
 #include <deque>
+#include <utility>
 
 #include "machines/host/console/open_console.h"
 

@@ -8,12 +8,12 @@ uint64_t core_mix(unsigned scale);      // list, matrix, state machine and CRC w
 uint64_t n_body(unsigned scale);        // double precision, bit-exact checksum
 uint64_t matrix_float(unsigned scale);  // single-precision product
 uint64_t matrix_int(unsigned scale);
-uint64_t hash_table(unsigned scale);    // random access over 32 MiB
+uint64_t hash_table(unsigned scale);  // random access over 32 MiB
 uint64_t sieve(unsigned scale);
-uint64_t sort_calls(unsigned scale);    // quicksort through a function pointer
+uint64_t sort_calls(unsigned scale);  // quicksort through a function pointer
 uint64_t sha256(unsigned scale);
-uint64_t bytecode(unsigned scale);      // interpreter with computed goto
-uint64_t memory_string(unsigned scale); // memcpy and strlen
+uint64_t bytecode(unsigned scale);       // interpreter with computed goto
+uint64_t memory_string(unsigned scale);  // memcpy and strlen
 uint64_t virtual_calls(unsigned scale);
 
 static inline uint64_t next_random(uint64_t* state) {

@@ -1,5 +1,5 @@
-// Parallel stress without an operating system: test code runs in S-mode under Sv39 on four harts; all traps go to a small
-// handler in M-mode, which also does remote fences, WFI waits and timer waits.
+// Parallel stress without an operating system: test code runs in S-mode under Sv39 on four harts; all traps go to a
+// small handler in M-mode, which also does remote fences, WFI waits and timer waits.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -13,12 +13,12 @@ typedef uint64_t u64;
 
 typedef struct Hart {
   u64 id;
-  u64 resume, resume_sp;    // where a fault continues; 0: a fault is a failure
-  u64 cause, tval;          // of the last fault
-  u64 requests;             // REQUEST_*, from other harts
-  u64 acknowledged;         // count of request rounds done
+  u64 resume, resume_sp;  // where a fault continues; 0: a fault is a failure
+  u64 cause, tval;        // of the last fault
+  u64 requests;           // REQUEST_*, from other harts
+  u64 acknowledged;       // count of request rounds done
   u64 random;
-  u64 regs[32];             // at a trap
+  u64 regs[32];  // at a trap
 } __attribute__((aligned(HART_SIZE))) Hart;
 
 _Static_assert(offsetof(Hart, id) == HART_ID && offsetof(Hart, resume) == HART_RESUME, "layout.h");
@@ -30,8 +30,15 @@ extern Hart harts[HARTS];
 
 enum { REQUEST_FENCE_I = 1, REQUEST_SFENCE = 2 };
 enum Cause {
-  FETCH_MISALIGNED = 0, LOAD_MISALIGNED = 4, LOAD_ACCESS = 5, STORE_MISALIGNED = 6, STORE_ACCESS = 7, ECALL_S = 9,
-  FETCH_PAGE = 12, LOAD_PAGE = 13, STORE_PAGE = 15,
+  FETCH_MISALIGNED = 0,
+  LOAD_MISALIGNED = 4,
+  LOAD_ACCESS = 5,
+  STORE_MISALIGNED = 6,
+  STORE_ACCESS = 7,
+  ECALL_S = 9,
+  FETCH_PAGE = 12,
+  LOAD_PAGE = 13,
+  STORE_PAGE = 15,
 };
 
 static inline Hart* self(void) {
@@ -50,12 +57,12 @@ u64 guarded_lr(const void*), guarded_amoadd(void*, u64);
 void print(const char* text);
 void fail(const char* file, u64 line, u64 a, u64 b) __attribute__((noreturn));
 #define CHECK(condition, a, b) ((condition) ? (void)0 : fail(__FILE__, __LINE__, (u64)(a), (u64)(b)))
-void barrier(void);                            // of all harts; sleeps in WFI
-void wait_for_change(const u32* word, u32 old); // sleeps until *word != old; the changer calls wake_all()
-void wait_for_time(u64 ticks);                 // by a timer interrupt
+void barrier(void);                              // of all harts; sleeps in WFI
+void wait_for_change(const u32* word, u32 old);  // sleeps until *word != old; the changer calls wake_all()
+void wait_for_time(u64 ticks);                   // by a timer interrupt
 void wake_all(void);
-void remote(u64 request);                      // REQUEST_* on every other hart; returns when all have done it
-u64 hart_root(void);                           // satp value
+void remote(u64 request);  // REQUEST_* on every other hart; returns when all have done it
+u64 hart_root(void);       // satp value
 
 static inline u64 next_random(void) {
   u64 x = self()->random;
