@@ -48,7 +48,7 @@ class Session {
     if (options_.accel != "auto" && options_.accel != "dbt")
       return usage_error(fmt::format("--accel {}: known accelerators are auto and dbt", options_.accel));
     if (options_.smp < 1 || options_.smp > 64)
-      return usage_error(fmt::format("--smp {}: that many CPUs?", options_.smp));
+      return usage_error(fmt::format("--smp {}: no machine has that many CPUs (virt has 1 to 8)", options_.smp));
     dbt::DbtConfig config{*isa_.frontend, vm_.memory(), vm_.events(), vm_.timebase()};
     config.cpus = options_.smp;
     config.guest_errors = &vm_;
