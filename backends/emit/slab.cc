@@ -9,8 +9,6 @@ namespace mimus::emit {
 
 namespace {
 
-constexpr u64 kMaxBytes = u64{512} << 20;
-
 std::unexpected<Error> host_error(const char* what) {
   return fail(std::string("code cache: ") + what + ": " + std::strerror(errno));
 }

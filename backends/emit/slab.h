@@ -20,6 +20,7 @@ namespace mimus::emit {
 class CodeSlab {
  public:
   static constexpr u64 kDefaultBytes = u64{128} << 20;
+  static constexpr u64 kMaxBytes = u64{512} << 20;
   static constexpr u64 kPermanentBytes = u64{64} << 10;
 
   struct Piece {

@@ -157,7 +157,7 @@ Expected<int> dump_command(const DumpOptions& options) {
       return usage_error(fmt::format("--show {}: known stages are decode, ir, opt, host", stage));
   }
   MIMUS_TRY(auto isa, make_isa(options));
-  MIMUS_TRY(auto engines, EngineSet::make(*isa.frontend, options.engine));
+  MIMUS_TRY(auto engines, EngineSet::make(*isa.frontend, options.engine, {}));
   MIMUS_TRY(auto code, find_code(options, isa.elf_machine));
   MIMUS_TRY(Engine * engine, engines->to_show());
   MIMUS_CHECK(Dumper(options, *isa.frontend, *engine).run(code));

@@ -29,7 +29,8 @@ Expected<MakeLlvmEngine> llvm_factory() {
 
 }  // namespace
 
-Expected<std::unique_ptr<EngineSet>> EngineSet::make(const Frontend& frontend, const std::string& choice) {
+Expected<std::unique_ptr<EngineSet>> EngineSet::make(const Frontend& frontend, const std::string& choice,
+                                                     const Tuning& tuning) {
   static constexpr Choice kChoices[] = {
       {"auto", true, true, false, kBaselineThreshold},
       {"interp", false, false, false, 0},
@@ -43,16 +44,20 @@ Expected<std::unique_ptr<EngineSet>> EngineSet::make(const Frontend& frontend, c
     known += fmt::format("{}{}", known.empty() ? "" : ", ", row.name);
   }
   if (!set->choice_) return usage_error(fmt::format("--engine {}: known engines: {}", choice, known));
+  set->warm_after_ = tuning.warm_after.value_or(set->choice_->warm_after);
   set->interp_ = make_interp_engine(set->layout_);
   if (!set->choice_->baseline && !set->choice_->llvm) return set;
-  MIMUS_CHECK(set->make_code_memory());
+  MIMUS_CHECK(set->make_code_memory(tuning.code_memory));
   if (set->choice_->baseline) set->baseline_ = make_baseline_engine(set->layout_, *set->slab_, *set->host_);
   if (set->choice_->need_llvm) MIMUS_CHECK(llvm_factory());
   return set;
 }
 
-Expected<void> EngineSet::make_code_memory() {
-  MIMUS_TRY(slab_, emit::CodeSlab::create());
+Expected<void> EngineSet::make_code_memory(u64 bytes) {
+  if (bytes < kLeastCodeMemory || bytes > emit::CodeSlab::kMaxBytes)
+    return usage_error(fmt::format("--code-memory: from {}M to {}M", kLeastCodeMemory >> 20,
+                                   emit::CodeSlab::kMaxBytes >> 20));
+  MIMUS_TRY(slab_, emit::CodeSlab::create(bytes));
   MIMUS_TRY(host_, emit::HostRuntime::create(*slab_, layout_.state));
   return {};
 }
@@ -71,7 +76,7 @@ void EngineSet::configure(dbt::DbtConfig& config) {
   config.tiers.cold = baseline_ ? baseline_.get() : interp_.get();
   if (choice_->llvm) {
     config.tiers.load_warm = [this, listing = bool(config.dump.wants)] { return load_llvm(listing); };
-    config.tiers.warm_after = choice_->warm_after;
+    config.tiers.warm_after = warm_after_;
   }
   if (!slab_) return;
   config.code_space_left = [this] { return size_t(slab_->capacity() - slab_->used()); };

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "accel/dbt/dbt.h"
@@ -19,8 +20,15 @@ namespace mimus::cli {
 
 class EngineSet {
  public:
-  // `frontend` must outlive the set, and the set the accelerator.
-  static Expected<std::unique_ptr<EngineSet>> make(const Frontend& frontend, const std::string& choice);
+  struct Tuning {
+    std::optional<u32> warm_after = {};          // executions that make code hot; default: by the choice
+    u64 code_memory = emit::CodeSlab::kDefaultBytes;  // bytes of host code
+  };
+  static constexpr u64 kLeastCodeMemory = u64{2} << 20;
+
+  // `frontend` must outlive the set, and the set the accelerator. Errors are of kind `usage` for values out of range.
+  static Expected<std::unique_ptr<EngineSet>> make(const Frontend& frontend, const std::string& choice,
+                                                   const Tuning& tuning);
 
   // Fills in what the accelerator needs: tiers and the management of code memory.
   void configure(dbt::DbtConfig& config);
@@ -31,11 +39,12 @@ class EngineSet {
 
  private:
   explicit EngineSet(const Frontend& frontend) : layout_{frontend.layout(), frontend.helpers()} {}
-  Expected<void> make_code_memory();
+  Expected<void> make_code_memory(u64 bytes);
   Expected<Engine*> load_llvm(bool keep_listing);
 
   struct Choice;  // a row of the table of choices
   const Choice* choice_ = nullptr;
+  u32 warm_after_ = 0;
   RuntimeLayout layout_;
   std::unique_ptr<emit::CodeSlab> slab_;
   std::unique_ptr<emit::HostRuntime> host_;

@@ -26,6 +26,7 @@ void add_cpu_options(CLI::App& app, CpuOptions& o) {
 
 struct Raw {
   std::string memory = "512M";
+  std::string code_memory = "128M";
 };
 
 void add_run_options(CLI::App& app, RunOptions& o, Raw& raw) {
@@ -53,6 +54,8 @@ void add_run_options(CLI::App& app, RunOptions& o, Raw& raw) {
   app.add_flag("--verify", o.verify, "Check the IR after every pass");
   auto* perf = app.add_flag("--perf-map", o.perf_map, "Name generated code for Linux perf, in /tmp/perf-PID.map");
   app.add_flag("--gdb-jit", o.gdb_jit, "Name generated code for GDB (slow)")->excludes(perf);
+  app.add_option("--warm-after", o.warm_after, "Executions after which LLVM takes code on");
+  app.add_option("--code-memory", raw.code_memory, "Space for translated code")->capture_default_str();
 }
 
 void add_dump_options(CLI::App& app, DumpOptions& o) {
@@ -165,6 +168,7 @@ Expected<CommandLine> parse_command_line(int argc, const char* const* argv) {
   line.verb = run->parsed() ? Verb::run : dump->parsed() ? Verb::dump : Verb::doctor;
   MIMUS_CHECK(check_extras(*verb));
   MIMUS_TRY(line.run.memory, parse_size(raw.memory));
+  MIMUS_TRY(line.run.code_memory, parse_size(raw.code_memory));
   return line;
 }
 

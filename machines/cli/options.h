@@ -31,6 +31,8 @@ struct RunOptions : CpuOptions {
   bool guest_errors = false;
   bool verify = false;
   bool perf_map = false, gdb_jit = false;
+  std::optional<u32> warm_after;  // executions
+  u64 code_memory = u64{128} << 20;
   std::vector<std::string> dump;  // stages
   std::string dump_filter;        // "START" or "START-END"
   std::string dump_file;

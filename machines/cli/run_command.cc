@@ -30,7 +30,7 @@ class Session {
   Expected<int> run() {
     MIMUS_TRY(isa_, make_isa(options_));
     MIMUS_TRY(auto board, isa_.make_board(options_.machine));
-    MIMUS_TRY(engines_, EngineSet::make(*isa_.frontend, options_.engine));
+    MIMUS_TRY(engines_, EngineSet::make(*isa_.frontend, options_.engine, {options_.warm_after, options_.code_memory}));
     MIMUS_CHECK(make_accelerator());
     HostSignals signals(vm_.events(), signal_handlers());
     monitor_ = std::make_unique<Monitor>(vm_, *isa_.frontend);

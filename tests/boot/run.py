@@ -32,7 +32,7 @@ def run_one(scenario, options):
         if options.ctest and scenario.long and not options.long:
             raise Missing("MIMUS_LONG=1 in the environment (it takes minutes)")
         engine = options.engine or scenario.engine
-        chosen = driver(options.driver, options.mimus, engine)
+        chosen = driver(options.driver, options.mimus, engine, options.options.split())
         with tempfile.TemporaryDirectory(prefix="mimus-boot-") as scratch:
             scenario.run(Context(chosen, Path(scratch), scenario.patience * options.patience))
     except Missing as reason:
@@ -63,6 +63,7 @@ def main():
     parser.add_argument("--driver", choices=("mimus", "qemu"), default="mimus")
     parser.add_argument("--mimus", help="the program to test (default: $MIMUS or the release build)")
     parser.add_argument("--engine", choices=ENGINES, help="instead of the scenario's own")
+    parser.add_argument("--options", default="", help="further options for mimus, for example '--warm-after 20'")
     parser.add_argument("--long", action="store_true", default=os.environ.get("MIMUS_LONG") == "1")
     parser.add_argument("--patience", type=float, default=float(os.environ.get("MIMUS_PATIENCE", "1")),
                         help="factor for all time-outs")

@@ -156,6 +156,7 @@ TEST(Cli, UsageMistakes) {
   expect_message(run({"run", "--engine", "steam", "--kernel", "x"}), 2, {"steam", "interp"});
   expect_message(run({"run", "--smp", "99", "--kernel", "x"}), 2, {"99"});
   expect_message(run({"run", "--memory", "1M", "--kernel", "x"}), 2, {"--memory"});
+  expect_message(run({"run", "--code-memory", "1M", "--kernel", "x"}), 2, {"--code-memory"});
   expect_message(run({"run", "--serial", "carrier-pigeon", "--kernel", "x"}), 2, {"carrier-pigeon", "stdio"});
   expect_message(run({"run", "--kernel", "x", "--dump", "soup"}), 2, {"soup", "ir"});
   expect_message(run({"run", "--kernel", "x", "--disk", "/dev/null,colour=red"}), 2, {"colour"});

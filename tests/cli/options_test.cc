@@ -60,6 +60,12 @@ TEST(Options, MistakesAreAnsweredWithWhatWasMeant) {
   EXPECT_NE(error_of({"run", "--memory", "12Q"}).find("12Q"), std::string::npos);
 }
 
+TEST(Options, EngineTuning) {
+  const auto line = parse({"run", "--warm-after", "20", "--code-memory", "4M"}).value();
+  EXPECT_EQ(line.run.warm_after, 20u);
+  EXPECT_EQ(line.run.code_memory, u64{4} << 20);
+}
+
 TEST(Options, Sizes) {
   EXPECT_EQ(parse_size("65536").value(), 65536u);
   EXPECT_EQ(parse_size("4K").value(), 4096u);

@@ -96,5 +96,5 @@ def find_mimus(given=None):
     return path
 
 
-def driver(kind, program=None, engine="auto"):
-    return Qemu() if kind == "qemu" else Mimus(find_mimus(program), engine)
+def driver(kind, program=None, engine="auto", options=()):
+    return Qemu() if kind == "qemu" else Mimus(find_mimus(program), engine, options)

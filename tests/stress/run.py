@@ -6,7 +6,7 @@
   linux   a user program under Linux: threads, signals, page protection, code changed at run time, processes. Many runs in
           one machine.
 
-    tests/stress/run.py                       20 runs of each on each engine
+    tests/stress/run.py                       some runs of each on each engine
     tests/stress/run.py --runs 1000 --jobs 2  the long run
 
 Exit status: 0 no failure, 1 failures (each with its serial output), 77 something is missing.
@@ -32,6 +32,7 @@ from harness.machine import ENGINES, Machine, Missing, driver  # noqa: E402
 HERE = Path(__file__).resolve().parent
 SKIPPED = 77
 LINUX_BATCH = 50  # runs of the user program in one machine
+RUNS = {"bare": 20, "linux": 6}  # when nothing else is asked for
 
 
 def build_bare(scratch):
@@ -61,6 +62,9 @@ class Runner:
         self.options = options
         self._lock = threading.Lock()
         self.failures = 0
+
+    def runs(self, program):
+        return self.options.runs or int(os.environ.get("MIMUS_STRESS_RUNS", RUNS[program]))
 
     def say(self, text):
         with self._lock:
@@ -99,27 +103,29 @@ class Runner:
     def bare(self, side, scratch):
         machine, started = build_bare(scratch), time.monotonic()
         with ThreadPoolExecutor(self.options.jobs) as pool:
-            results = list(pool.map(lambda n: self.one_bare(side, machine, n), range(1, self.options.runs + 1)))
+            results = list(pool.map(lambda n: self.one_bare(side, machine, n), range(1, self.runs("bare") + 1)))
         self.count(f"bare, {side.title()}", results, started)
 
     def linux(self, side, scratch):
         """Failures are counted by machine: one that fails has not done the rest of its runs."""
         started = time.monotonic()
-        sizes = [min(LINUX_BATCH, self.options.runs - done) for done in range(0, self.options.runs, LINUX_BATCH)]
+        runs = self.runs("linux")
+        sizes = [min(LINUX_BATCH, runs - done) for done in range(0, runs, LINUX_BATCH)]
         machines = {size: build_linux(scratch, size) for size in set(sizes)}
         with ThreadPoolExecutor(self.options.jobs) as pool:
             results = list(pool.map(lambda size: self.one_linux(side, machines[size], size), sizes))
-        self.count(f"linux, {side.title()}, {self.options.runs} runs in machines", results, started)
+        self.count(f"linux, {side.title()}, {runs} runs in machines", results, started)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("programs", nargs="*", metavar="PROGRAM", help="bare or linux (default: both)")
-    parser.add_argument("--runs", type=int, default=int(os.environ.get("MIMUS_STRESS_RUNS", "20")))
+    parser.add_argument("--runs", type=int, help="of each program (default: $MIMUS_STRESS_RUNS or a few)")
     parser.add_argument("--jobs", type=int, default=1, help="machines at a time")
     parser.add_argument("--engines", default="baseline,auto", help="list of engines (default: baseline,auto)")
     parser.add_argument("--driver", choices=("mimus", "qemu"), default="mimus")
     parser.add_argument("--mimus", help="the program to test (default: $MIMUS or the release build)")
+    parser.add_argument("--options", default="", help="further options for mimus, for example '--warm-after 20'")
     parser.add_argument("--timeout", type=float, default=60, help="seconds for one run (default: 60)")
     options = parser.parse_args()
     programs, engines = options.programs or ["bare", "linux"], options.engines.split(",")
@@ -129,7 +135,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="mimus-stress-") as scratch:
         for program in programs:
             for engine in engines if options.driver == "mimus" else ["-"]:
-                getattr(runner, program)(driver(options.driver, options.mimus, engine), Path(scratch))
+                getattr(runner, program)(driver(options.driver, options.mimus, engine, options.options.split()), Path(scratch))
     return 1 if runner.failures else 0
 
 
