@@ -25,39 +25,27 @@ TranslatedBlock* CodeCache::find(const ir::BlockKey& key) const {
   return nullptr;
 }
 
-void CodeCache::set_code_mark(GuestPa page, bool on) {
-  const MemoryRange* range = memory_.find(page);
-  if (!range || !range->marks) return;
-  auto& marks = range->marks[(page - range->base) >> kPageBits];
-  if (on) {
-    marks.fetch_or(kPageHasCode);
-  } else {
-    marks.fetch_and(u8(~kPageHasCode));
-  }
-}
-
 u64 CodeCache::mark_page(GuestPa page) {
   std::unique_lock lock(mutex_);
   Page& entry = pages_[page];
-  const MemoryRange* range = memory_.find(page);
-  if (!range || !range->marks) return entry.generation;
-  auto& marks = range->marks[(page - range->base) >> kPageBits];
-  const u8 before = marks.fetch_or(kPageHasCode);
-  if (before & kPageHasCode) return entry.generation;
+  if (entry.watched) return entry.generation;
+  const CodeMemory::Watch watch = memory_.watch(page);
+  if (watch == CodeMemory::Watch::failed) return entry.generation;
+  entry.watched = true;
   ++counters.pages_marked;
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (before & kPageWriteFast) {
-    marks.fetch_and(u8(~kPageWriteFast));
-    if (remove_write_paths_) remove_write_paths_(page);
-    if (epochs_) {
-      std::vector<u64> epochs = epochs_();
-      if (epochs.size() > 1) {
-        fresh_.push_back({page, std::move(epochs)});
-        has_fresh_ = true;
-      }
+  if (watch == CodeMemory::Watch::racing && epochs_) {
+    std::vector<u64> epochs = epochs_();
+    if (epochs.size() > 1) {
+      fresh_.push_back({page, std::move(epochs)});
+      has_fresh_ = true;
     }
   }
   return entry.generation;
+}
+
+void CodeCache::unwatch(GuestPa page, Page& entry) {
+  if (entry.watched) memory_.unwatch(page);
+  entry.watched = false;
 }
 
 u64 CodeCache::generation(GuestPa page) {
@@ -171,7 +159,7 @@ void CodeCache::drop_page(const CodeWriteToken& write, GuestPa page, Page& entry
   ++entry.generation;
   for (TranslatedBlock* t : entry.translations) invalidate(write, *t);
   entry.translations.clear();
-  set_code_mark(page, false);
+  unwatch(page, entry);
 }
 
 void CodeCache::code_page_written(GuestPa page) {
@@ -180,8 +168,9 @@ void CodeCache::code_page_written(GuestPa page) {
 }
 
 bool CodeCache::bytes_changed(const TranslatedBlock& t) const {
-  const u8* code = memory_.host(t.key.physical, t.guest_bytes);
-  return code && hash_code({code, t.guest_bytes}) != t.bytes_hash;
+  u8 copy[kPageSize];
+  const auto code = memory_.read(t.key.physical, t.guest_bytes, copy);
+  return !code.empty() && hash_code(code) != t.bytes_hash;
 }
 
 // RISC-V Unprivileged ISA, Zifencei: after a FENCE.I the hart sees all stores that were visible to it before. The
@@ -204,7 +193,7 @@ void CodeCache::clear(const std::function<void(const CodeWriteToken&)>& also) {
   std::unique_lock lock(mutex_);
   for (auto& [page, entry] : pages_) {
     ++entry.generation;
-    if (!entry.translations.empty()) set_code_mark(page, false);
+    unwatch(page, entry);
     entry.translations.clear();
   }
   for (auto& head : table_) head.store(nullptr, std::memory_order_relaxed);

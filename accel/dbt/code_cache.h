@@ -4,9 +4,9 @@
 // the run loop and its edges are unlinked, so that no CPU enters or stays in it beyond its next edge. Its memory is
 // freed only by clear(), which the caller runs inside a safepoint (no CPU is in generated code).
 //
-// Write/translate race. mark_page() marks the page, takes away the write paths, and only then is the code read. A
-// writer stores first and looks at the mark second (PhysicalMemory::note_written), so one of the two always sees the
-// other; publish() refuses a translation whose page was written meanwhile. A store that had passed its TLB check before
+// Write/translate race. mark_page() has writes to the page watched (code_memory.h), and only then is the code read. In a
+// machine, a writer stores first and looks at the mark second (PhysicalMemory::note_written), so one of the two always
+// sees the other; publish() refuses a translation whose page was written meanwhile. A store that had passed its TLB check before
 // the paths were taken away may still land: fence_check() finds it (see there).
 #pragma once
 
@@ -18,6 +18,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "accel/dbt/code_memory.h"
 #include "core/engine/engine.h"
 #include "core/memory/physical.h"
 
@@ -50,7 +51,7 @@ struct TranslatedBlock {
 
 class CodeCache final : public CodeWatcher {
  public:
-  explicit CodeCache(PhysicalMemory& memory) : memory_(memory) {}
+  explicit CodeCache(CodeMemory& memory) : memory_(memory) {}
 
   // -- any thread, no lock --
   TranslatedBlock* find(const ir::BlockKey& key) const;
@@ -80,8 +81,6 @@ class CodeCache final : public CodeWatcher {
   // Everything goes. Only in a safepoint, with no compile under way.
   void clear(const std::function<void(const CodeWriteToken&)>& also);
 
-  // Takes write fast paths to a page away from all CPUs; set once by the accelerator.
-  void set_write_path_remover(std::function<void(GuestPa)> remove) { remove_write_paths_ = std::move(remove); }
   // Epochs of the CPUs (each bumped when it leaves generated code), to know when a store under way has landed.
   void set_epochs(std::function<std::vector<u64>()> epochs) { epochs_ = std::move(epochs); }
 
@@ -94,6 +93,7 @@ class CodeCache final : public CodeWatcher {
   static size_t bucket(const ir::BlockKey& key);
   struct Page {
     u64 generation = 0;
+    bool watched = false;
     std::vector<TranslatedBlock*> translations;
   };
   struct FreshPage {
@@ -105,10 +105,10 @@ class CodeCache final : public CodeWatcher {
   void unchain(TranslatedBlock& translation);
   void invalidate(const CodeWriteToken& token, TranslatedBlock& translation);
   void drop_page(const CodeWriteToken& token, GuestPa page, Page& entry);
-  void set_code_mark(GuestPa page, bool on);
+  void unwatch(GuestPa page, Page& entry);
   bool bytes_changed(const TranslatedBlock& translation) const;
 
-  PhysicalMemory& memory_;
+  CodeMemory& memory_;
   std::mutex mutex_;  // the code-cache lock: innermost
   std::array<std::atomic<TranslatedBlock*>, kBuckets> table_{};
   std::unordered_map<GuestPa, Page> pages_;
@@ -122,7 +122,6 @@ class CodeCache final : public CodeWatcher {
   };
   std::vector<CodeOwner> by_id_;                    // indexed by the id of code, lower tiers included
   std::vector<std::pair<u64, Code*>> host_ranges_;  // sorted by address
-  std::function<void(GuestPa)> remove_write_paths_;
   std::function<std::vector<u64>()> epochs_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "accel/dbt/system_code_memory.h"
 #include "accel/dbt/vcpu.h"
 
 namespace mimus::dbt {
@@ -10,7 +11,11 @@ namespace {
 class Dbt final : public Accelerator {
  public:
   explicit Dbt(DbtConfig config)
-      : config_(std::move(config)), cache_(config_.memory), translator_(config_, cache_), safepoint_([this] {
+      : config_(std::move(config)),
+        code_memory_(config_.memory),
+        cache_(code_memory_),
+        translator_(config_.frontend, config_, code_memory_, cache_),
+        safepoint_([this] {
           for (auto& cpu : cpus_) cpu->kick();
         }) {
     config_.memory.set_code_watcher(&cache_);
@@ -18,7 +23,7 @@ class Dbt final : public Accelerator {
       cpus_.push_back(std::make_unique<Vcpu>(config_, cache_, translator_, safepoint_, i,
                                              [this](Vcpu&) { flush_code_from_cpu(); }));
     }
-    cache_.set_write_path_remover([this](GuestPa page) {
+    code_memory_.set_write_path_remover([this](GuestPa page) {
       for (auto& cpu : cpus_) cpu->tlbs().drop_write_paths(page);
     });
     cache_.set_epochs([this] {
@@ -71,6 +76,7 @@ class Dbt final : public Accelerator {
   static constexpr size_t kLowCodeSpace = 1 << 20;
 
   DbtConfig config_;
+  SystemCodeMemory code_memory_;
   CodeCache cache_;
   Translator translator_;
   Safepoint safepoint_;

@@ -33,12 +33,8 @@ struct DumpHook {
   std::function<void(std::string_view stage, const std::string& text)> print;
 };
 
-struct DbtConfig {
-  const Frontend& frontend;
-  PhysicalMemory& memory;
-  EventQueue& events;
-  Timebase& timebase;
-  u32 cpus = 1;
+// How code is translated and kept.
+struct CodeConfig {
   Tiers tiers = {};
   std::function<size_t()> code_space_left = {};                       // bytes; empty: unlimited
   std::function<void(const CodeWriteToken&)> reset_code_memory = {};  // forgets all generated code
@@ -47,6 +43,17 @@ struct DbtConfig {
   bool verify_ir = false;  // after the frontend and after every pass
   bool count_insns = false;
   u32 max_block_insns = 64;
+};
+
+struct DbtConfig : CodeConfig {
+  DbtConfig(const Frontend& frontend, PhysicalMemory& memory, EventQueue& events, Timebase& timebase)
+      : frontend(frontend), memory(memory), events(events), timebase(timebase) {}
+
+  const Frontend& frontend;
+  PhysicalMemory& memory;
+  EventQueue& events;
+  Timebase& timebase;
+  u32 cpus = 1;
 };
 
 std::unique_ptr<Accelerator> make_dbt(DbtConfig config);

@@ -11,15 +11,27 @@ u64 host_ns() {
                  .count());
 }
 
-constexpr unsigned kStraddleBytes = 16;  // longest instruction of any ISA, rounded up
+constexpr u32 kMaxInsnBytes = 16;  // longest instruction of any ISA, rounded up
 constexpr size_t kRegionBlocks = 32;
 
 bool is_direct(const ir::Exit& exit) { return exit.kind == ir::Exit::Kind::jump || exit.kind == ir::Exit::Kind::call; }
 
+// Does the block do nothing but raise `fault`?
+bool traps_with(const ir::Block& block, const Fault& fault) {
+  if (block.guest_insns > 1) return false;
+  return std::ranges::any_of(block.exits, [&](const ir::Exit& exit) {
+    return exit.kind == ir::Exit::Kind::trap && exit.cause == fault.cause && exit.tval == fault.tval;
+  });
+}
+
 }  // namespace
 
-Translator::Translator(const DbtConfig& config, CodeCache& cache)
-    : config_(config), cache_(cache), text_{config.frontend.layout(), config.frontend.helpers()} {
+Translator::Translator(const Frontend& frontend, const CodeConfig& config, CodeMemory& memory, CodeCache& cache)
+    : frontend_(frontend),
+      config_(config),
+      memory_(memory),
+      cache_(cache),
+      text_{frontend.layout(), frontend.helpers()} {
   if (has_warm()) compiler_ = std::thread([this] { compile_main(); });
 }
 
@@ -37,7 +49,7 @@ bool Translator::lift(const ir::BlockKey& key, std::span<const u8> bytes, u32 fi
   block.clear();
   block.key = key;
   const CodeBytes code{key.pc, bytes, first_page_bytes, next_fault};
-  config_.frontend.translate(code, {config_.max_block_insns}, block);
+  frontend_.translate(code, {config_.max_block_insns}, block);
   const bool wanted = config_.dump.wants && config_.dump.wants(key.pc);
   if (!wanted && !config_.verify_ir) {
     passes::run_passes(block, text_);
@@ -66,50 +78,56 @@ void Translator::dump(const ir::Block& block, const Code* code, std::string_view
   if (code) config_.dump.print("host:" + std::string(tier), code->dump());
 }
 
+// Has the page watched before its bytes are read; near the page's end, the next page's as well. False: no memory.
+bool Translator::fetch_code(const ir::BlockKey& key, const FetchPage& fetch_page, CodeWindow& out) {
+  const u32 in_page = u32(kPageSize - (key.physical & kPageMask));
+  const u32 wanted = std::min(in_page, kMaxInsnBytes * (config_.max_block_insns + 1));
+  out.in_page = in_page;
+  out.generation = cache_.mark_page(align_down(key.physical, kPageSize));
+  out.bytes = memory_.read(key.physical, wanted, out.copy);
+  if (out.bytes.empty()) return false;
+  if (in_page >= kMaxInsnBytes) return true;
+
+  const GuestVa next_va = align_down(key.pc, kPageSize) + kPageSize;
+  const auto next = fetch_page(next_va);
+  if (out.bytes.data() != out.copy) std::ranges::copy(out.bytes, out.copy);
+  out.bytes = {out.copy, in_page};
+  const GuestPa* physical = std::get_if<GuestPa>(&next);
+  if (!physical) {
+    out.next_fault = std::get<Fault>(next);
+    return true;
+  }
+  out.second_page = *physical;
+  out.second_generation = cache_.mark_page(out.second_page);
+  const auto more = memory_.read(out.second_page, kMaxInsnBytes, out.copy + in_page);
+  if (more.empty()) {
+    out.next_fault = frontend_.bus_fault(next_va, Access::execute);
+    return true;
+  }
+  if (more.data() != out.copy + in_page) std::ranges::copy(more, out.copy + in_page);
+  out.bytes = {out.copy, in_page + kMaxInsnBytes};
+  return true;
+}
+
 std::variant<TranslatedBlock*, TranslateFailure> Translator::translate(const ir::BlockKey& key,
                                                                        const FetchPage& fetch_page, ir::Block& block) {
   using Kind = TranslateFailure::Kind;
   const u64 started = host_ns();
-  const GuestPa page = align_down(key.physical, kPageSize);
-  const u32 in_page = u32(kPageSize - (key.physical & kPageMask));
-  const u8* host = config_.memory.host(key.physical, in_page);
-  if (!host) return TranslateFailure{Kind::fault, config_.frontend.bus_fault(key.pc, Access::execute)};
-
-  const u64 generation = cache_.mark_page(page);
-  u64 second_generation = 0;
-  GuestPa second_page = 0;
-  std::span<const u8> bytes(host, in_page);
-  std::optional<Fault> next_fault;
-  u8 joined[2 * kStraddleBytes];
-  if (in_page < kStraddleBytes) {
-    const auto next = fetch_page(align_down(key.pc, kPageSize) + kPageSize);
-    const u8* more = nullptr;
-    if (const GuestPa* physical = std::get_if<GuestPa>(&next)) {
-      second_page = *physical;
-      more = config_.memory.host(second_page, kStraddleBytes);
-      if (!more) next_fault = config_.frontend.bus_fault(align_down(key.pc, kPageSize) + kPageSize, Access::execute);
-    } else {
-      next_fault = std::get<Fault>(next);
-    }
-    std::copy_n(host, in_page, joined);
-    bytes = {joined, in_page};
-    if (more) {
-      second_generation = cache_.mark_page(second_page);
-      std::copy_n(more, kStraddleBytes, joined + in_page);
-      bytes = {joined, in_page + kStraddleBytes};
-    }
-  }
-
-  lift(key, bytes, in_page, next_fault, block);
+  CodeWindow code;
+  if (!fetch_code(key, fetch_page, code))
+    return TranslateFailure{Kind::fault, frontend_.bus_fault(key.pc, Access::execute)};
+  lift(key, code.bytes, code.in_page, code.next_fault, block);
+  // What cannot be fetched now may be there the next time: no translation to keep.
+  if (code.next_fault && traps_with(block, *code.next_fault)) return TranslateFailure{Kind::fault, *code.next_fault};
 
   auto made = std::make_unique<TranslatedBlock>();
   made->key = key;
   made->id = cache_.next_id();
   made->guest_bytes = block.guest_bytes;
   made->guest_insns = block.guest_insns;
-  made->straddles = block.guest_bytes > in_page;
-  made->second_page = second_page;
-  made->bytes_hash = hash_code(bytes.subspan(0, std::min<size_t>(bytes.size(), block.guest_bytes)));
+  made->straddles = block.guest_bytes > code.in_page;
+  made->second_page = code.second_page;
+  made->bytes_hash = hash_code(code.bytes.subspan(0, std::min<size_t>(code.bytes.size(), block.guest_bytes)));
   for (const ir::Exit& exit : block.exits) {
     if (is_direct(exit)) made->targets.push_back(exit.target);
   }
@@ -121,22 +139,22 @@ std::variant<TranslatedBlock*, TranslateFailure> Translator::translate(const ir:
     options.profile = true;
     options.profile_limit = config_.tiers.warm_after;
   }
-  auto code = config_.tiers.cold->prepare(region, options);
-  if (!code && config_.tiers.cold != config_.tiers.fallback) {
+  auto host_code = config_.tiers.cold->prepare(region, options);
+  if (!host_code && config_.tiers.cold != config_.tiers.fallback) {
     if (config_.code_space_left && config_.code_space_left() < 65536) return TranslateFailure{Kind::out_of_space, {}};
     ++counters.fallbacks;
-    code = config_.tiers.fallback->prepare(region, options);
+    host_code = config_.tiers.fallback->prepare(region, options);
   }
-  if (!code) {
-    if (config_.guest_errors) config_.guest_errors->guest_error("dbt", code.error().message);
+  if (!host_code) {
+    if (config_.guest_errors) config_.guest_errors->guest_error("dbt", host_code.error().message);
     return TranslateFailure{Kind::out_of_space, {}};
   }
-  made->code = std::move(*code);
+  made->code = std::move(*host_code);
   dump(block, made->code.get(), config_.tiers.cold->name());
 
   counters.guest_insns += block.guest_insns;
   counters.ir_insns += block.insts.size();
-  TranslatedBlock* published = cache_.publish(std::move(made), generation, second_generation);
+  TranslatedBlock* published = cache_.publish(std::move(made), code.generation, code.second_generation);
   counters.translate_ns += host_ns() - started;
   if (!published) return TranslateFailure{Kind::retry, {}};
   return published;
@@ -198,9 +216,11 @@ std::vector<ir::Block> Translator::form_region(const TranslatedBlock& seed) {
        ++next) {
     const ir::BlockKey key = pending[next];
     const u32 in_page = u32(kPageSize - (key.physical & kPageMask));
-    const u8* host = config_.memory.host(key.physical, in_page);
+    u8 copy[kPageSize];
+    const auto bytes = memory_.read(key.physical, in_page, copy);
+    if (bytes.empty()) continue;
     ir::Block block;
-    lift(key, {host, in_page}, in_page, std::nullopt, block);
+    lift(key, bytes, in_page, std::nullopt, block);
     if (block.guest_bytes > in_page) continue;
     insns += block.guest_insns;
     for (const ir::Exit& exit : block.exits) {

@@ -25,7 +25,7 @@ using FetchPage = std::function<std::variant<GuestPa, Fault>(GuestVa page)>;
 
 class Translator {
  public:
-  Translator(const DbtConfig& config, CodeCache& cache);
+  Translator(const Frontend& frontend, const CodeConfig& config, CodeMemory& memory, CodeCache& cache);
   ~Translator();
 
   // On a vCPU's thread, outside generated code. `scratch` is the caller's, kept from call to call to save allocations.
@@ -49,6 +49,16 @@ class Translator {
     ir::BlockKey key;
     TranslatedBlock* translation;
   };
+  // The code bytes of a translation under way.
+  struct CodeWindow {
+    std::span<const u8> bytes;
+    u32 in_page = 0;  // from the first byte to the end of its page
+    u64 generation = 0, second_generation = 0;
+    GuestPa second_page = 0;
+    std::optional<Fault> next_fault;
+    u8 copy[kPageSize];
+  };
+  bool fetch_code(const ir::BlockKey& key, const FetchPage& fetch_page, CodeWindow& out);
   void compile_main();
   void compile(const WarmJob& job, Engine& engine);
   std::vector<ir::Block> form_region(const TranslatedBlock& seed);
@@ -56,7 +66,9 @@ class Translator {
             ir::Block& block);
   void dump(const ir::Block& block, const Code* code, std::string_view tier);
 
-  const DbtConfig& config_;
+  const Frontend& frontend_;
+  const CodeConfig& config_;
+  CodeMemory& memory_;
   CodeCache& cache_;
   ir::TextContext text_;
   std::mutex dump_mutex_;

@@ -1,5 +1,7 @@
 #include "accel/dbt/code_cache.h"
 
+#include "accel/dbt/system_code_memory.h"
+
 #include <gtest/gtest.h>
 
 #include <thread>
@@ -55,7 +57,8 @@ class CodeCacheTest : public testing::Test {
   u8 marks(u64 offset) { return memory.find(kRam)->marks[offset >> kPageBits]; }
 
   PhysicalMemory memory;
-  CodeCache cache{memory};
+  SystemCodeMemory code_memory{memory};
+  CodeCache cache{code_memory};
 };
 
 TEST_F(CodeCacheTest, FindsByWholeKey) {

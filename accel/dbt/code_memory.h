@@ -1,0 +1,29 @@
+// CodeMemory: where guest code is read from, and how writes to it are noticed. Guest physical RAM for a machine
+// (system_code_memory.h), the address space itself for a process (user_code_memory.h).
+#pragma once
+
+#include <span>
+
+#include "core/base/types.h"
+
+namespace mimus::dbt {
+
+class CodeMemory {
+ public:
+  virtual ~CodeMemory() = default;
+
+  // The memory at [pa, pa + bytes), which lies in one page: in place, or copied to `copy` (of `bytes` bytes). Empty:
+  // nothing is there (any more).
+  virtual std::span<const u8> read(GuestPa pa, u32 bytes, u8* copy) const = 0;
+
+  enum class Watch : u8 {
+    failed,   // nothing to watch: nothing is mapped there, or it is never written (ROM)
+    watched,  // every write from now on ends in CodeCache::code_page_written
+    racing    // so, but a write that began before may still land unnoticed (CodeCache::fence_check finds it)
+  };
+  // Both are called with the code-cache lock held, once per change. watch() comes before the page's bytes are read.
+  virtual Watch watch(GuestPa page) = 0;
+  virtual void unwatch(GuestPa page) = 0;
+};
+
+}  // namespace mimus::dbt
