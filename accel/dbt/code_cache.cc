@@ -44,8 +44,10 @@ u64 CodeCache::mark_page(GuestPa page) {
 }
 
 void CodeCache::unwatch(GuestPa page, Page& entry) {
-  if (entry.watched) memory_.unwatch(page);
+  if (!entry.watched) return;
+  memory_.unwatch(page);
   entry.watched = false;
+  unwatched_.fetch_add(1, std::memory_order_release);
 }
 
 u64 CodeCache::generation(GuestPa page) {
@@ -165,6 +167,30 @@ void CodeCache::drop_page(const CodeWriteToken& write, GuestPa page, Page& entry
 void CodeCache::code_page_written(GuestPa page) {
   std::unique_lock lock(mutex_);
   drop_page(CodeWriteToken(lock), page, pages_[page]);
+}
+
+bool CodeCache::watched_page_written(GuestPa page) {
+  std::unique_lock lock(mutex_);
+  const auto at = pages_.find(page);
+  if (at == pages_.end() || !at->second.watched) return false;
+  drop_page(CodeWriteToken(lock), page, at->second);
+  return true;
+}
+
+void CodeCache::forget(GuestPa start, u64 bytes) {
+  std::unique_lock lock(mutex_);
+  const CodeWriteToken write(lock);
+  const GuestPa first = align_down(start, kPageSize), last = align_down(start + (bytes - 1), kPageSize);
+  if (bytes == 0) return;
+  if ((last - first) / kPageSize < pages_.size()) {
+    for (GuestPa page = first;; page += kPageSize) {
+      if (const auto at = pages_.find(page); at != pages_.end()) drop_page(write, page, at->second);
+      if (page == last) return;
+    }
+  }
+  for (auto& [page, entry] : pages_) {
+    if (page >= first && page <= last) drop_page(write, page, entry);
+  }
 }
 
 bool CodeCache::bytes_changed(const TranslatedBlock& t) const {

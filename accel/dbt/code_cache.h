@@ -4,10 +4,10 @@
 // the run loop and its edges are unlinked, so that no CPU enters or stays in it beyond its next edge. Its memory is
 // freed only by clear(), which the caller runs inside a safepoint (no CPU is in generated code).
 //
-// Write/translate race. mark_page() has writes to the page watched (code_memory.h), and only then is the code read. In a
-// machine, a writer stores first and looks at the mark second (PhysicalMemory::note_written), so one of the two always
-// sees the other; publish() refuses a translation whose page was written meanwhile. A store that had passed its TLB check before
-// the paths were taken away may still land: fence_check() finds it (see there).
+// Write/translate race. mark_page() has writes to the page watched (code_memory.h), and only then is the code read. In
+// a machine, a writer stores first and looks at the mark second (PhysicalMemory::note_written), so one of the two
+// always sees the other; publish() refuses a translation whose page was written meanwhile. A store that had passed its
+// TLB check before the paths were taken away may still land: fence_check() finds it (see there).
 #pragma once
 
 #include <array>
@@ -75,9 +75,17 @@ class CodeCache final : public CodeWatcher {
 
   // -- invalidation --
   void code_page_written(GuestPa page) override;  // any thread
+  // The same, if the page is watched; else nothing, and false.
+  bool watched_page_written(GuestPa page);
+  // The pages hold something else now, or nothing.
+  void forget(GuestPa start, u64 bytes);
+  // Pages that have been unwatched because they were written.
+  u64 unwatched() const { return unwatched_.load(std::memory_order_acquire); }
   // Called for every fence.i-like instruction: re-reads the code of pages that became code while a store to them may
   // have been under way on another CPU.
   void fence_check();
+  // Keeps changes away, e.g. around a fork.
+  std::unique_lock<std::mutex> lock() { return std::unique_lock(mutex_); }
   // Everything goes. Only in a safepoint, with no compile under way.
   void clear(const std::function<void(const CodeWriteToken&)>& also);
 
@@ -115,6 +123,7 @@ class CodeCache final : public CodeWatcher {
   std::vector<std::unique_ptr<TranslatedBlock>> all_;  // in order of id
   std::vector<FreshPage> fresh_;
   std::atomic<bool> has_fresh_{false};
+  std::atomic<u64> unwatched_{0};
   std::atomic<u32> next_id_{1};
   struct CodeOwner {
     TranslatedBlock* block = nullptr;

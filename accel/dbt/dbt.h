@@ -12,6 +12,7 @@
 #include "core/engine/accelerator.h"
 #include "core/engine/engine.h"
 #include "core/engine/frontend.h"
+#include "core/engine/process.h"
 #include "core/memory/physical.h"
 
 namespace mimus::dbt {
@@ -57,5 +58,15 @@ struct DbtConfig : CodeConfig {
 };
 
 std::unique_ptr<Accelerator> make_dbt(DbtConfig config);
+
+// For the threads of a process. Its engines are made for flat memory.
+struct UserDbtConfig : CodeConfig {
+  UserDbtConfig(const Frontend& frontend, ProcessMemory& memory) : frontend(frontend), memory(memory) {}
+
+  const Frontend& frontend;
+  ProcessMemory& memory;
+};
+
+std::unique_ptr<UserAccelerator> make_user_dbt(UserDbtConfig config);
 
 }  // namespace mimus::dbt

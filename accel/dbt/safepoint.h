@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <new>
 
 #include "core/base/types.h"
 
@@ -39,6 +40,13 @@ class Safepoint {
   void resume_world() {
     std::lock_guard lock(mutex_);
     if (__atomic_sub_fetch(&stops_, 1, __ATOMIC_RELEASE) == 0) changed_.notify_all();
+  }
+
+  // In the child of a fork, the world having been stopped before it: resumes it, with the forking thread alone in it.
+  void resume_in_child() {
+    new (&mutex_) std::mutex;  // other threads may have held it, and waited
+    new (&changed_) std::condition_variable;
+    stops_ = inside_ = 0;
   }
 
  private:

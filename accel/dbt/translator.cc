@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <new>
 
 namespace mimus::dbt {
 namespace {
@@ -31,9 +32,7 @@ Translator::Translator(const Frontend& frontend, const CodeConfig& config, CodeM
       config_(config),
       memory_(memory),
       cache_(cache),
-      text_{frontend.layout(), frontend.helpers()} {
-  if (has_warm()) compiler_ = std::thread([this] { compile_main(); });
-}
+      text_{frontend.layout(), frontend.helpers()} {}
 
 Translator::~Translator() {
   {
@@ -169,11 +168,19 @@ std::unique_lock<std::mutex> Translator::quiesce() {
   return held;
 }
 
+void Translator::restart_in_child() {
+  new (&queue_mutex_) std::mutex;  // the thread that is gone waited with them
+  new (&queued_) std::condition_variable;
+  new (&compiler_) std::thread;
+  queue_.clear();
+}
+
 void Translator::request_warm(TranslatedBlock& t) {
   if (!has_warm() || t.straddles || t.tier_requested.exchange(true)) return;
   {
     std::lock_guard lock(queue_mutex_);
     queue_.push_back({t.key, &t});
+    if (!compiler_.joinable()) compiler_ = std::thread([this] { compile_main(); });
   }
   queued_.notify_one();
 }

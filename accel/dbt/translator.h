@@ -38,6 +38,8 @@ class Translator {
 
   // While held nothing is being compiled in the background and what was queued is forgotten.
   std::unique_lock<std::mutex> quiesce();
+  // In the child of a fork that happened while quiesce() was held: the compile thread is gone.
+  void restart_in_child();
 
   struct Counters {
     std::atomic<u64> guest_insns{0}, ir_insns{0}, translate_ns{0}, regions{0}, region_insns{0}, compile_ns{0},
@@ -78,7 +80,7 @@ class Translator {
   std::condition_variable queued_;
   std::deque<WarmJob> queue_;
   bool stop_ = false;
-  std::thread compiler_;
+  std::thread compiler_;  // started when something is hot for the first time
 };
 
 }  // namespace mimus::dbt

@@ -57,6 +57,9 @@ class Frontend {
   // -- CPU state --
   virtual std::unique_ptr<CpuState, void (*)(CpuState*)> make_state(u32 cpu_index) const = 0;
   virtual void reset(CpuState& state) const = 0;
+  // The reset state of a thread of a process (core/engine/process.h): the lowest privilege, with everything switched on
+  // that operating systems give to programs. From then on exceptions go to CpuPort::user_exception.
+  virtual void reset_user(CpuState& state) const = 0;
   virtual void visit_state(CpuState& state, StateVisitor& visitor) const = 0;
 
   // -- translation --

@@ -17,8 +17,8 @@ struct TlbFlush {
 class CpuPort {
  public:
   virtual ~CpuPort() = default;
-  virtual PhysicalMemory& memory() = 0;
-  virtual u64 timebase() = 0;  // ticks of the board's timer (RISC-V mtime, Arm CNTVCT base)
+  virtual PhysicalMemory& memory() = 0;  // never called for a CPU that Frontend::reset_user has made
+  virtual u64 timebase() = 0;            // ticks of the board's timer (RISC-V mtime, Arm CNTVCT base)
   virtual void set_timer(unsigned timer,
                          u64 deadline_ticks) = 0;     // CPU-local comparator: calls timer_fired on the frontend
   virtual void flush_tlb(const TlbFlush& flush) = 0;  // this CPU only
@@ -29,6 +29,9 @@ class CpuPort {
   virtual void interrupts_changed() = 0;  // enables or pending bits changed: the run loop looks before going on
   virtual void wait_for_interrupt() = 0;  // sleeps when generated code has been left, until frontend.wakes()
   virtual u64 random() = 0;               // entropy for seed / RNDR
+  // A CPU that Frontend::reset_user has made reports its exceptions here, state.pc being the instruction's address. The
+  // caller sets state.leave and delivers nothing itself.
+  virtual void user_exception(u32 /*cause*/, u64 /*tval*/) {}
 };
 
 }  // namespace mimus

@@ -1,6 +1,9 @@
 // A Linux process as a machine: the contract between what knows the operating system (machines/user) and what runs the
 // process's threads (accel/dbt with flat memory). The guest's addresses are host addresses at a constant offset
 // (`ProcessMemory::base`): generated code accesses them directly, and SIGSEGV/SIGBUS tell what may not be accessed.
+//
+// Locks: the accelerator calls ProcessMemory with its own code lock held. So ProcessMemory's functions must not call
+// back, and no UserAccelerator function may be called with a lock held that they take.
 #pragma once
 
 #include <csignal>
@@ -24,13 +27,15 @@ class ProcessMemory {
   // May the guest execute at `page` (4 KiB, aligned)? False also where nothing is mapped.
   virtual bool executable(GuestVa page) = 0;
   // The page holds code that has been translated, or no longer does: while it does, the host mapping is not writable
-  // whatever the guest asked for, and a write ends in UserAccelerator::page_written. False: nothing is mapped there.
+  // whatever the guest asked for, then or later. A write of the guest is dealt with by host_fault; system calls call
+  // UserAccelerator::page_written first. False: nothing is mapped there. Calls come in pairs.
   virtual bool watch_writes(GuestVa page) = 0;
   virtual void unwatch_writes(GuestVa page) = 0;
 };
 
 // One thread of the guest, as machines/user sees it. All calls come on that thread, outside generated code, with
-// state.pc exact and every slot of the state readable and writable; the guest goes on at state.pc.
+// state.pc exact and every slot of the state readable and writable; the guest goes on at state.pc (so a system call has
+// to step over its instruction). They may block: nothing waits for a thread that is in one of them.
 class ProcessThread {
  public:
   virtual ~ProcessThread() = default;
@@ -52,25 +57,29 @@ class UserCpu {
   virtual void run() = 0;    // until leave(); may be called again
   virtual void leave() = 0;  // from a ProcessThread call: run() returns when the call has returned
   virtual void kick() = 0;   // any thread, async-signal-safe: ProcessThread::poll soon
-  // Both for the process's SIGSEGV/SIGBUS handler on this thread; async-signal-safe. True: the fault was the guest's
-  // (generated code, or a slow path that accessed guest memory for it) and the context has been changed so that the
-  // thread goes on and reports it. False: not the guest's doing.
+  // For the process's SIGSEGV/SIGBUS handler on this thread; async-signal-safe. True: the fault was the guest's
+  // (generated code, or a guarded access, core/memory/guarded.h) and the context has been changed so that the thread
+  // goes on and reports it. False: not the guest's doing. The handler may run on this thread's stack or on an
+  // alternate one.
   virtual bool host_fault(const siginfo_t& info, void* ucontext) = 0;
 };
 
 class UserAccelerator {
  public:
   virtual ~UserAccelerator() = default;
-  // The state is the frontend's reset state in its user mode; `thread` outlives the CPU.
+  // The state is the frontend's reset state of a thread (Frontend::reset_user); `thread` outlives the CPU.
   virtual std::unique_ptr<UserCpu> make_cpu(ProcessThread& thread) = 0;
-  // The range has been unmapped, remapped or lost its execute permission: translations of it are dropped before this
-  // returns to generated code of any thread.
+  // The range has been (not: will be) unmapped, remapped or lost its execute permission: when this returns, no thread
+  // enters a translation of what was there, and none stays in one beyond its next jump.
   virtual void forget(GuestVa start, u64 bytes) = 0;
-  // A guest write (or a system call on its behalf) is about to change a watched page: drops its translations and
-  // unwatches it. Async-signal-safe as far as host_fault needs it.
-  virtual void page_written(GuestVa page) = 0;
-  // Around fork(2) on a CPU's thread outside generated code: quiesces the compile thread and holds the code lock. In
-  // the child only `survivor` lives, with code memory of its own.
+  // A system call is about to write to the page on the guest's behalf: if it is watched, drops its translations and
+  // unwatches it. True if it was watched.
+  virtual bool page_written(GuestVa page) = 0;
+  // The guest has asked that code written so far be seen (riscv_flush_icache and its like; the instructions for it are
+  // dealt with by the accelerator).
+  virtual void sync_code() = 0;
+  // Around fork(2) on a CPU's thread, from a ProcessThread call: stops the other CPUs and the compile thread. In the
+  // child only `survivor` lives; the objects of the other CPUs may be destroyed there.
   virtual void before_fork() = 0;
   virtual void after_fork_in_parent() = 0;
   virtual void after_fork_in_child(UserCpu& survivor) = 0;

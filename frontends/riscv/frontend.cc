@@ -28,6 +28,7 @@ class RiscvFrontend final : public Frontend {
     return {state, [](CpuState* s) { delete static_cast<RiscvState*>(s); }};
   }
   void reset(CpuState& state) const override { reset_state(hart(state)); }
+  void reset_user(CpuState& state) const override { reset_user_state(hart(state)); }
   void visit_state(CpuState& state, StateVisitor& visitor) const override { riscv::visit_state(hart(state), visitor); }
 
   u64 mode_key(const CpuState& state) const override { return current_mode(hart(state)).pack(); }

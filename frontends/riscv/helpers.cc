@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include "core/engine/port.h"
+#include "core/engine/runtime.h"
 #include "frontends/riscv/csr.h"
 #include "frontends/riscv/mmu.h"
 #include "frontends/riscv/table.h"
@@ -115,6 +116,10 @@ u64 fence_i(CpuState* cpu, u64, u64, u64, u64) {
 // one of a store. Harts are coherent, so that nothing else is to be done.
 u64 cbo_check(CpuState* cpu, u64 address, u64, u64, u64) {
   RiscvState& s = hart(cpu);
+  if (s.user_process) {
+    s.runtime->load(cpu, address, access_desc(0, 0), 0);
+    return 0;
+  }
   WalkResult result = walk(s, s.port->memory(), address, Access::read, s.regime);
   if (std::holds_alternative<Fault>(result)) {
     Fault load = std::get<Fault>(result);

@@ -47,9 +47,25 @@ void reset_state(RiscvState& state) {
   state.pmpaddr.fill(0);
   update_pmp(state);
   state.reservation_size = 0;
+  state.user_process = false;
   state.regime = data_regime(state);
   state.mode_key = current_mode(state).pack();
   state.clear_return_stack();
+}
+
+// As Linux leaves a hart to programs: floating point on, cycle, time and instret readable, CBO.CLEAN, CBO.FLUSH and
+// CBO.ZERO allowed, CBO.INVAL and WFI not. FS is Dirty from the start: nobody saves registers lazily here.
+void reset_user_state(RiscvState& state) {
+  reset_state(state);
+  state.privilege = kUser;
+  state.mstatus |= kStatusFs | kStatusTw;
+  state.mcounteren = state.scounteren = 7;
+  const CpuModel& model = *state.model;
+  state.senvcfg = (model.has(Ext::Zicbom) ? kEnvCbcfe : 0) | (model.has(Ext::Zicboz) ? kEnvCbze : 0);
+  state.menvcfg |= state.senvcfg;
+  state.user_process = true;
+  state.regime = data_regime(state);
+  state.mode_key = current_mode(state).pack();
 }
 
 // Left out: what is derived (pmp, regime, mode_key), what belongs to the run loop (TLB, caches, leave) and the model,

@@ -53,7 +53,8 @@ struct RiscvState : CpuState {
   std::array<PmpRange, kPmpEntries> pmp{};  // derived: entries in effect, in order of priority
   u32 pmp_count = 0;
 
-  u64 resync = 0;  // set by the CSR helpers when the run loop has to look before the guest goes on
+  bool user_process = false;  // exceptions are CpuPort::user_exception's
+  u64 resync = 0;             // set by the CSR helpers when the run loop has to look before the guest goes on
   const CpuModel* model = nullptr;
 };
 
@@ -72,6 +73,7 @@ constexpr u16 f_slot(unsigned n) { return u16(kSlot_f0 + n); }
 
 const StateLayout& state_layout();
 void reset_state(RiscvState& state);
+void reset_user_state(RiscvState& state);  // Frontend::reset_user
 void visit_state(RiscvState& state, StateVisitor& visitor);
 
 // -- mstatus fields (Volume II, 3.1.6) --

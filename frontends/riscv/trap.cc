@@ -98,7 +98,11 @@ int deliverable_interrupt(const RiscvState& state) {
   return -1;
 }
 
-void raise_exception(RiscvState& state, u32 cause, u64 tval) { enter_trap(state, false, cause, tval); }
+void raise_exception(RiscvState& state, u32 cause, u64 tval) {
+  if (!state.user_process) return enter_trap(state, false, cause, tval);
+  if (state.port) state.port->user_exception(cause, tval);
+  state.leave = u32(Leave::dispatch);
+}
 void enter_interrupt(RiscvState& state, unsigned code) { enter_trap(state, true, code, 0); }
 
 // Volume II, 3.1.6.1 and 3.3.2. A return also drops the reservation, so that an SC after a context switch fails.

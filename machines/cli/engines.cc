@@ -71,7 +71,7 @@ Expected<Engine*> EngineSet::load_llvm(bool keep_listing) {
   return llvm_.get();
 }
 
-void EngineSet::configure(dbt::DbtConfig& config) {
+void EngineSet::configure(dbt::CodeConfig& config) {
   config.tiers.fallback = interp_.get();
   config.tiers.cold = baseline_ ? baseline_.get() : interp_.get();
   if (choice_->llvm) {

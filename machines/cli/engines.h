@@ -31,7 +31,7 @@ class EngineSet {
                                                    const Tuning& tuning);
 
   // Fills in what the accelerator needs: tiers and the management of code memory.
-  void configure(dbt::DbtConfig& config);
+  void configure(dbt::CodeConfig& config);
   // Tells `listener` about all generated code. Call it before there is any.
   void listen(std::unique_ptr<emit::CodeListener> listener);
   // The engine whose code `mimus dump` shows; listings are complete.
