@@ -25,7 +25,7 @@ constexpr auto kIsCheap = [] {
 
 struct Hammock {
   u32 branch = 0, join = 0;  // the exit_if, and the begin_insn that it goes to
-  SlotId slots[kMaxSlots];
+  SlotId slots[kMaxSlots] = {};
   u32 slot_count = 0;
 };
 
@@ -48,7 +48,8 @@ bool find_hammock(const Block& block, std::span<const Inst> insts, const TextCon
   const Exit& exit = block.exits[insts[branch].imm];
   if (exit.kind != Exit::Kind::jump || exit.target <= block.key.pc || exit.target >= block.key.pc + block.guest_bytes)
     return false;
-  out = {.branch = branch};
+  out = {};
+  out.branch = branch;
   u32 insns = 0;
   for (u32 i = branch + 1; i < insts.size(); ++i) {
     const Inst& skipped = insts[i];
@@ -98,12 +99,19 @@ class Converter {
     block_.insts.push_back(inst);
     return ValueId(block_.insts.size() - 1);
   }
-  ValueId read(SlotId slot) { return add({.op = Op::read, .type = context_.layout.slots[slot].type, .imm = slot}); }
+  ValueId read(SlotId slot) {
+    return add({.op = Op::read,
+                .attr = 0,
+                .type = context_.layout.slots[slot].type,
+                .args = {kNoValue, kNoValue, kNoValue, kNoValue},
+                .imm = slot});
+  }
   void join(SlotId slot, ValueId condition, ValueId before) {
     const ValueId after = read(slot);
     const Type type = context_.layout.slots[slot].type;
-    const ValueId value = add({.op = Op::select, .type = type, .args = {condition, before, after, kNoValue}});
-    add({.op = Op::write, .args = {value, kNoValue, kNoValue, kNoValue}, .imm = slot});
+    const ValueId value =
+        add({.op = Op::select, .attr = 0, .type = type, .args = {condition, before, after, kNoValue}, .imm = 0});
+    add({.op = Op::write, .attr = 0, .type = kVoid, .args = {value, kNoValue, kNoValue, kNoValue}, .imm = slot});
   }
   void copy(const Inst& inst, u32 index, std::vector<Exit>& exits) {
     Inst moved = inst;
