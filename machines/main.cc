@@ -4,8 +4,10 @@
 
 #include <cstdio>
 #include <exception>
+#include <string_view>
 
 #include "machines/cli/commands.h"
+#include "machines/cli/exec_command.h"
 
 namespace {
 
@@ -14,6 +16,8 @@ using namespace mimus;
 constexpr int kFailure = 1, kUsage = 2;
 
 Expected<int> run_verb(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "exec") return cli::exec_command(argc - 2, argv + 2);
+  signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of one write
   MIMUS_TRY(auto line, cli::parse_command_line(argc, argv));
   switch (line.verb) {
     case cli::Verb::run: return cli::run_command(line.run);
@@ -33,7 +37,6 @@ int report(const Error& error) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of one write
   try {
     auto result = run_verb(argc, argv);
     return result ? *result : report(result.error());

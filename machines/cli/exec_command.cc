@@ -1,0 +1,54 @@
+#include "machines/cli/exec_command.h"
+
+#include <fmt/format.h>
+
+#include "accel/dbt/dbt.h"
+#include "frontends/riscv/riscv.h"
+#include "machines/cli/engines.h"
+#include "machines/cli/exec_options.h"
+#include "machines/user/run_program.h"
+
+namespace mimus::cli {
+namespace {
+
+// What the accelerator refers to; lives to the end of the process.
+struct Machine {
+  std::unique_ptr<Frontend> frontend;
+  std::unique_ptr<EngineSet> engines;
+};
+
+Expected<user::ExecCpu> make_cpu(const ExecOptions& options, ProcessMemory& memory) {
+  MIMUS_TRY(auto model, riscv::parse_cpu_model(options.cpu));
+  auto* machine = new Machine;
+  machine->frontend = make_riscv_frontend(model);
+  MIMUS_TRY(machine->engines, EngineSet::make(*machine->frontend, options.engine, {}));
+  dbt::UserDbtConfig config(*machine->frontend, memory);
+  machine->engines->configure(config);
+  return user::ExecCpu{dbt::make_user_dbt(std::move(config)), riscv::isa_extensions(model)};
+}
+
+}  // namespace
+
+Expected<int> exec_command(int argc, const char* const* argv) {
+  MIMUS_TRY(const auto options, parse_exec_options(argc, argv));
+  if (options.help) {
+    fmt::print("{}", exec_help());
+    return 0;
+  }
+  user::ExecConfig config;
+  config.program = options.program;
+  config.arguments = options.arguments;
+  config.arguments.insert(config.arguments.begin(), options.argv0.empty() ? options.program : options.argv0);
+  config.sysroot = options.sysroot;
+  config.strace = options.strace;
+  config.stats = options.stats;
+  config.options = options.inherited;
+  int exit_code = 0;
+  const Error error = user::run_program(
+      config, [&](std::string_view, ProcessMemory& memory) { return make_cpu(options, memory); }, exit_code);
+  if (error.kind == Error::Kind::usage) return std::unexpected(error);
+  fmt::print(stderr, "mimus: {}\n", error.message);
+  return exit_code;
+}
+
+}  // namespace mimus::cli

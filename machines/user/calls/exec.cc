@@ -1,0 +1,110 @@
+// execve: programs of the guest's ISA run under this emulator again, with the same options; all others are the host's.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "machines/user/paths.h"
+#include "machines/user/program_file.h"
+#include "machines/user/strace.h"
+#include "machines/user/syscalls.h"
+
+namespace mimus::user {
+namespace {
+
+constexpr const char* kSelf = "/proc/self/exe";
+
+s64 get_strings(UserThread& thread, GuestVa at, std::vector<std::string>& texts) {
+  constexpr u64 kLongest = 128 << 10;  // MAX_ARG_STRLEN
+  for (; at; at += 8) {
+    u64 address = 0;
+    if (s64 error = thread.memory.get(address, at)) return error;
+    if (!address) return 0;
+    if (s64 error = thread.memory.get_string(texts.emplace_back(), address, kLongest))
+      return error == -ENAMETOOLONG ? -E2BIG : error;
+  }
+  return 0;
+}
+
+std::vector<const char*> pointers(const std::vector<std::string>& texts) {
+  std::vector<const char*> list;
+  for (const std::string& text : texts) list.push_back(text.c_str());
+  list.push_back(nullptr);
+  return list;
+}
+
+// The command line that runs `path` under this emulator.
+std::vector<std::string> under_emulator(const Process& process, const std::string& path,
+                                        const std::vector<std::string>& arguments) {
+  std::vector<std::string> line{"mimus", "exec"};
+  line.insert(line.end(), process.exec_options.begin(), process.exec_options.end());
+  if (!process.sysroot.root().empty()) line.insert(line.end(), {"-L", process.sysroot.root()});
+  line.insert(line.end(), {"--argv0", arguments.empty() ? "" : arguments[0], "--", path});
+  if (arguments.size() > 1) line.insert(line.end(), arguments.begin() + 1, arguments.end());
+  return line;
+}
+
+s64 execute(UserThread& thread, std::string path, const u64 argv, const u64 envp) {
+  std::vector<std::string> arguments, environment;
+  if (s64 error = get_strings(thread, argv, arguments)) return error;
+  if (s64 error = get_strings(thread, envp, environment)) return error;
+  Process& process = thread.process;
+  if (own_proc_entry(path) == "exe") path = process.sysroot.to_guest(process.program.exe);
+  std::string program_path = path;
+  std::vector<std::string> program_arguments = arguments;
+  ProgramFile program;
+  if (s64 error = resolve_scripts(process.sysroot, program_path, program_arguments, program)) return error;
+  const auto env = pointers(environment);
+  std::vector<std::string> line;
+  const char* file = kSelf;
+  if (program.elf_machine() == thread.isa.facts().elf_machine) {
+    line = under_emulator(process, program_path, program_arguments);
+  } else {
+    // Its interpreter, if it is a script, is looked up by the host: it gets host paths.
+    const bool script = program_path != path;
+    if (script)
+      program_arguments[program_arguments.size() - std::max<size_t>(arguments.size(), 1)] =
+          process.sysroot.to_host(path);
+    line = program_arguments;
+    file = program.host_path.c_str();
+  }
+  return thread.host(SYS_execve, u64(file), u64(pointers(line).data()), u64(env.data()));
+}
+
+}  // namespace
+
+s64 call_execve(UserThread& thread, const Call&, const u64* arg) {
+  std::string path;
+  if (s64 error = thread.memory.get_string(path, arg[0])) return error;
+  return execute(thread, path, arg[1], arg[2]);
+}
+
+s64 call_execveat(UserThread& thread, const Call&, const u64* arg) {
+  std::string path;
+  if (s64 error = thread.memory.get_string(path, arg[1])) return error;
+  if (path.empty() && !(arg[4] & AT_EMPTY_PATH)) return -ENOENT;
+  if (path.empty() || (path[0] != '/' && int(arg[0]) != AT_FDCWD)) {
+    const std::string folder = fmt::format("/proc/self/fd/{}", int(arg[0]));
+    char name[4096];
+    const ssize_t length = readlink(folder.c_str(), name, sizeof name);
+    if (length < 0) return -EBADF;
+    const std::string real(name, size_t(length));
+    if (!path.empty()) {
+      path = real + "/" + path;
+    } else if (access(real.c_str(), F_OK) == 0) {
+      path = real;
+    } else {  // without a name any more: the next program inherits it
+      const int kept = dup(int(arg[0]));
+      if (kept < 0) return -errno;
+      path = fmt::format("/proc/self/fd/{}", kept);
+      const s64 result = execute(thread, path, arg[2], arg[3]);
+      close(kept);
+      return result;
+    }
+  }
+  return execute(thread, path, arg[2], arg[3]);
+}
+
+}  // namespace mimus::user

@@ -1,0 +1,62 @@
+#include "machines/user/paths.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+
+namespace mimus::user {
+namespace {
+
+bool take(std::string_view& text, std::string_view prefix) {
+  if (!text.starts_with(prefix)) return false;
+  text.remove_prefix(prefix.size());
+  return true;
+}
+
+bool take_number(std::string_view& text, long& number) {
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc()) return false;
+  text.remove_prefix(size_t(end - text.data()));
+  return true;
+}
+
+}  // namespace
+
+std::string own_proc_entry(const std::string& path) {
+  std::string_view rest = path;
+  long number = 0;
+  if (!take(rest, "/proc/")) return {};
+  if (rest == "cpuinfo") return "cpuinfo";
+  if (take(rest, "thread-self/")) return std::string(rest);
+  if (!take(rest, "self/") && !(take_number(rest, number) && number == getpid() && take(rest, "/"))) return {};
+  if (std::string_view task = rest; take(task, "task/") && take_number(task, number) && take(task, "/")) rest = task;
+  return std::string(rest);
+}
+
+std::string host_path(UserThread& thread, std::string path, bool follow) {
+  if (path.starts_with("/proc/")) return follow && own_proc_entry(path) == "exe" ? thread.process.program.exe : path;
+  return thread.process.sysroot.to_host(std::move(path), follow);
+}
+
+s64 get_path(UserThread& thread, std::string& path, GuestVa address, bool follow) {
+  if (s64 error = thread.memory.get_string(path, address)) return error;
+  path = host_path(thread, std::move(path), follow);
+  return 0;
+}
+
+s64 open_text(const std::string& text, int flags) {
+  if ((flags & O_ACCMODE) != O_RDONLY) return -EACCES;
+  const int fd = memfd_create("proc", flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
+  if (fd < 0) return -errno;
+  if (write(fd, text.data(), text.size()) != ssize_t(text.size())) {
+    close(fd);
+    return -ENOMEM;
+  }
+  lseek(fd, 0, SEEK_SET);
+  return fd;
+}
+
+}  // namespace mimus::user
