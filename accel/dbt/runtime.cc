@@ -360,7 +360,8 @@ bool Vcpu::resolve(GuestVa va, unsigned bytes, Access access, u16 mem_attr, u64 
   const Translation& mapping = std::get<Translation>(walked);
   out.physical = mapping.page + (va & kPageMask);
   out.range = config_.memory.find(out.physical);
-  if (!out.range || !out.range->contains(out.physical, bytes)) {
+  const bool same_rule = mapping.cacheable || out.physical + (bytes - 1) <= mapping.rule_last;
+  if (!out.range || !out.range->contains(out.physical, bytes) || !same_rule) {
     raise(config_.frontend.bus_fault(va, access), site);
     return false;
   }

@@ -23,10 +23,17 @@ Vcpu::Vcpu(const DbtConfig& config, CodeCache& cache, Translator& translator, Sa
       kick();
     });
   }
+  config_.timebase.listen(this, [this] {
+    timers_fired_.fetch_or(timers_used_);  // the frontend looks at the time and sets them anew
+    kick();
+  });
   reset();
 }
 
-Vcpu::~Vcpu() { join(); }
+Vcpu::~Vcpu() {
+  join();
+  config_.timebase.forget(this);
+}
 
 void Vcpu::reset() {
   config_.frontend.reset(*state_);
@@ -242,6 +249,7 @@ bool Vcpu::fetch(GuestPc pc, GuestPa& physical, Fault& fault) {
 u64 Vcpu::timebase() { return config_.timebase.ticks(); }
 
 void Vcpu::set_timer(unsigned timer, u64 deadline_ticks) {
+  timers_used_.fetch_or(1u << timer);
   timers_fired_.fetch_and(~(1u << timer));
   const u64 deadline_ns =
       deadline_ticks == Timebase::kNever ? Timebase::kNever : config_.timebase.deadline_ns(deadline_ticks);

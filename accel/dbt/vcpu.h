@@ -97,6 +97,7 @@ class Vcpu final : public CpuPort, public IrqSink {
   std::atomic<u64> epoch_{0};
   std::atomic<u32> timers_fired_{0};
   EventQueue::TimerId timers_[kTimers] = {};
+  std::atomic<u32> timers_used_{0};  // those that the frontend has ever set
   std::atomic<bool> stop_{false};
   std::mutex wake_mutex_;
   std::condition_variable woken_;

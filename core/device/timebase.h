@@ -2,6 +2,9 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
+#include <utility>
+#include <vector>
 
 #include "core/base/types.h"
 #include "core/device/clock.h"
@@ -25,14 +28,25 @@ class Timebase {
 
   // Ticks added to what the clock shows; changed when the guest writes the counter.
   u64 offset() const { return offset_.load(std::memory_order_relaxed); }
-  void set_offset(u64 offset) { offset_.store(offset, std::memory_order_relaxed); }
+  void set_offset(u64 offset) {
+    offset_.store(offset, std::memory_order_relaxed);
+    for (auto& [owner, changed] : listeners_) changed();
+  }
   void set_ticks(u64 ticks) { set_offset(offset() + ticks - this->ticks()); }
+
+  // `changed` runs on the thread that has just changed the offset: deadlines have to be worked out anew. Not thread-safe:
+  // for the time before machines run and after.
+  void listen(const void* owner, std::function<void()> changed) { listeners_.emplace_back(owner, std::move(changed)); }
+  void forget(const void* owner) {
+    std::erase_if(listeners_, [owner](const auto& listener) { return listener.first == owner; });
+  }
 
  private:
   static constexpr u64 kNsPerSecond = 1'000'000'000;
   Clock& clock_;
   u64 hz_;
   std::atomic<u64> offset_{0};
+  std::vector<std::pair<const void*, std::function<void()>>> listeners_;
 };
 
 }  // namespace mimus

@@ -31,6 +31,8 @@ struct Translation {
   bool executable = false;
   bool global = false;           // valid in every context
   bool cacheable = true;         // false: permission differs within the page; walk for every access
+  GuestPa rule_first = 0;        // when not cacheable: the physical addresses for which this answer holds; an access
+  GuestPa rule_last = 0;         //   that reaches beyond them is a bus fault
   u64 mapping_size = kPageSize;  // of the leaf that maps it
 };
 using WalkResult = std::variant<Translation, Fault>;

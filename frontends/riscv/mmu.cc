@@ -79,6 +79,8 @@ WalkResult Walk::protect(GuestPa pa, Translation t, u64 mode) const {
   t.writable &= pmp.writable;
   t.executable &= pmp.executable;
   t.cacheable = pmp.uniform;
+  t.rule_first = pmp.first;
+  t.rule_last = pmp.last;
   bool allowed = access == Access::read ? t.readable : access == Access::write ? t.writable : t.executable;
   if (!allowed) return bus();
   return t;

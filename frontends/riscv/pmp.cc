@@ -1,5 +1,6 @@
 #include "frontends/riscv/pmp.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace mimus::riscv {
@@ -37,11 +38,22 @@ bool entry_range(const RiscvState& s, unsigned i, PmpRange& range) {
 PmpAccess check_pmp(const RiscvState& s, GuestPa pa, u64 mode) {
   GuestPa page = align_down(pa, kPageSize), page_last = page | kPageMask;
   PmpAccess result;
+  result.first = page;
+  result.last = page_last;
   for (unsigned i = 0; i < s.pmp_count; ++i) {
     const PmpRange& r = s.pmp[i];
     if (r.last < page || r.first > page_last) continue;
     if (r.first > page || r.last < page_last) result.uniform = false;
-    if (pa < r.first || pa > r.last) continue;
+    if (pa < r.first) {
+      result.last = std::min(result.last, r.first - 1);
+      continue;
+    }
+    if (pa > r.last) {
+      result.first = std::max(result.first, r.last + 1);
+      continue;
+    }
+    result.first = std::max(result.first, r.first);
+    result.last = std::min(result.last, r.last);
     bool free = mode == kMachine && !(r.config & kLock);
     result.readable = free || (r.config & kRead);
     result.writable = free || (r.config & kWrite);

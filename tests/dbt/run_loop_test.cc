@@ -9,6 +9,7 @@
 #include "backends/baseline/engine.h"
 #include "backends/interp/interp.h"
 #include "frontends/riscv/riscv.h"
+#include "tests/isa/assembler.h"
 
 namespace mimus::dbt {
 namespace {
@@ -70,6 +71,17 @@ class RunLoopTest : public testing::TestWithParam<bool> {  // with the baseline 
     }
     return make_dbt(std::move(config));
   }
+  void load(std::string_view source) {
+    auto program = test::assemble(source, kRam);
+    ASSERT_TRUE(program) << program.error().message;
+    ASSERT_TRUE(memory.write(kRam, program->bytes));
+  }
+  void wait_for(u64 offset, u64 at_least) {
+    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(120);  // only a hang gets there
+    while (counter(offset) < at_least && std::chrono::steady_clock::now() < give_up) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
   u64 counter(u64 offset) {
     u64 value = 0;
     memory.load_entry(kCounters + offset, 8, value);
@@ -105,10 +117,7 @@ TEST_P(RunLoopTest, HartsStormWhileTheWorldStopsAndCodeIsRewritten) {
       std::this_thread::sleep_for(std::chrono::microseconds(500));
     }
   });
-  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(120);  // only a hang gets there
-  while (counter(128) < kHarts && std::chrono::steady_clock::now() < give_up) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
+  wait_for(128, kHarts);
   done = true;
   stopper.join();
   writer.join();
@@ -122,13 +131,70 @@ TEST_P(RunLoopTest, ResetStartsAgainFromMemory) {
   auto dbt = make();
   for (int round = 1; round <= 3; ++round) {
     ASSERT_TRUE(dbt->start());
-    while (counter(128) < u64(round) * kHarts) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    wait_for(128, u64(round) * kHarts);
     dbt->stop();
     dbt->pause();
     dbt->reset();
     dbt->resume();
   }
   EXPECT_EQ(counter(0), u64{3} * kHarts * kRounds);
+}
+
+// Hart 0 waits for stimecmp = 2^40, days away; then the board's counter is moved there.
+TEST_P(RunLoopTest, TimerFollowsTheTimebaseWhenItIsMoved) {
+  load(R"(csrrs a0, mhartid, zero
+    bne a0, zero, end
+    li t1, 0x8000000000000000
+    csrrw zero, menvcfg, t1
+    li t1, 0x10000000000
+    csrrw zero, stimecmp, t1
+    li t1, 32
+    csrrw zero, mie, t1
+    wfi
+    csrrs t2, mip, zero
+    li t0, 0x80002000
+    sd t2, 0(t0)
+    end: wfi
+    j end)");
+  auto dbt = make();
+  ASSERT_TRUE(dbt->start());
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_EQ(counter(0), 0u);
+  timebase.set_ticks(u64{1} << 40);
+  wait_for(0, 1);
+  dbt->stop();
+  EXPECT_EQ(counter(0), 32u) << "mip.STIP";
+}
+
+// A locked PMP entry without permissions covers the last half of a doubleword; the rest of memory may be used.
+TEST_P(RunLoopTest, PmpJudgesAllBytesOfAnAccess) {
+  load(R"(csrrs a0, mhartid, zero
+    bne a0, zero, end
+    la t1, handler
+    csrrw zero, mtvec, t1
+    li t0, 0x80002000
+    li t1, 0x20000805  # pmpaddr0: the word at 0x80002014
+    csrrw zero, pmpaddr0, t1
+    li t1, -1
+    csrrw zero, pmpaddr1, t1
+    li t1, 0x1f90  # NAPOT with all permissions, below it NA4, locked, with none
+    csrrw zero, pmpcfg0, t1
+    lw a1, 16(t0)
+    ld a1, 16(t0)
+    sd t0, 64(t0)
+    j end
+    handler: csrrs t1, mcause, zero
+    csrrs t2, mtval, zero
+    sd t2, 0(t0)
+    sd t1, 64(t0)
+    end: wfi
+    j end)");
+  auto dbt = make();
+  ASSERT_TRUE(dbt->start());
+  wait_for(64, 1);
+  dbt->stop();
+  EXPECT_EQ(counter(64), 5u) << "load access fault";
+  EXPECT_EQ(counter(0), 0x80002010u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, RunLoopTest, testing::Bool(),

@@ -197,6 +197,8 @@ TEST_F(Walks, PmpWithinAPage) {
   EXPECT_FALSE(translation(Access::read).cacheable);
   EXPECT_EQ(cause(Access::read, kRegimeSupervisor, kVa + 0x10), 5u);
   EXPECT_EQ(cause(Access::read, kRegimeSupervisor, kVa + 0x14), 0u);
+  EXPECT_EQ(translation(Access::read).rule_first, kPage);  // of the first byte of the page
+  EXPECT_EQ(translation(Access::read).rule_last, kPage + 0xf);
   EXPECT_EQ(cause(Access::read, kRegimeMachine, kPage + 0x10), 0u);  // not locked
   poke_csr(s, 0x3A0, 0x1f90);
   EXPECT_EQ(cause(Access::read, kRegimeMachine, kPage + 0x10), 5u);
