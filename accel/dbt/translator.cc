@@ -14,6 +14,7 @@ u64 host_ns() {
 
 constexpr u32 kMaxInsnBytes = 16;  // longest instruction of any ISA, rounded up
 constexpr size_t kRegionBlocks = 32;
+constexpr auto kShortestNap = std::chrono::milliseconds(1), kLongestNap = std::chrono::milliseconds(500);
 
 bool is_direct(const ir::Exit& exit) { return exit.kind == ir::Exit::Kind::jump || exit.kind == ir::Exit::Kind::call; }
 
@@ -32,7 +33,8 @@ Translator::Translator(const Frontend& frontend, const CodeConfig& config, CodeM
       config_(config),
       memory_(memory),
       cache_(cache),
-      text_{frontend.layout(), frontend.helpers()} {}
+      text_{frontend.layout(), frontend.helpers()},
+      queue_(config.tiers.warm_rate) {}
 
 Translator::~Translator() {
   {
@@ -51,6 +53,7 @@ bool Translator::lift(const ir::BlockKey& key, std::span<const u8> bytes, u32 fi
   frontend_.translate(code, {config_.max_block_insns}, block);
   const bool wanted = config_.dump.wants && config_.dump.wants(key.pc);
   if (!wanted && !config_.verify_ir) {
+    if (!config_.count_insns) passes::convert_hammocks(block, text_);
     passes::run_passes(block, text_);
     return true;
   }
@@ -58,6 +61,7 @@ bool Translator::lift(const ir::BlockKey& key, std::span<const u8> bytes, u32 fi
     std::lock_guard lock(dump_mutex_);
     config_.dump.print("ir", ir::print(block, text_));
   }
+  if (!config_.count_insns) passes::convert_hammocks(block, text_);
   passes::PassObserver observer;
   observer.verify = config_.verify_ir;
   if (wanted) {
@@ -179,7 +183,8 @@ void Translator::request_warm(TranslatedBlock& t) {
   if (!has_warm() || t.straddles || t.tier_requested.exchange(true)) return;
   {
     std::lock_guard lock(queue_mutex_);
-    queue_.push_back({t.key, &t});
+    queue_.add(t, host_ns());
+    fresh_ = true;
     if (!compiler_.joinable()) compiler_ = std::thread([this] { compile_main(); });
   }
   queued_.notify_one();
@@ -187,20 +192,28 @@ void Translator::request_warm(TranslatedBlock& t) {
 
 void Translator::compile_main() {
   Engine* engine = nullptr;
+  auto nap = kShortestNap;  // while no candidate is worth it
   for (;;) {
     {
       std::unique_lock lock(queue_mutex_);
       queued_.wait(lock, [&] { return stop_ || !queue_.empty(); });
       if (stop_) return;
     }
-    std::lock_guard compiling(compile_mutex_);
-    WarmJob job;
+    std::unique_lock compiling(compile_mutex_);
+    TranslatedBlock* seed;
     {
       std::lock_guard lock(queue_mutex_);
-      if (queue_.empty()) continue;
-      job = queue_.front();
-      queue_.pop_front();
+      seed = queue_.take(host_ns());
     }
+    if (!seed) {
+      compiling.unlock();
+      std::unique_lock lock(queue_mutex_);
+      queued_.wait_for(lock, nap, [&] { return stop_ || fresh_; });
+      fresh_ = false;
+      nap = std::min(nap * 2, kLongestNap);
+      continue;
+    }
+    nap = kShortestNap;
     if (!engine) {
       auto loaded = config_.tiers.load_warm();
       if (!loaded) {
@@ -209,7 +222,7 @@ void Translator::compile_main() {
       }
       engine = *loaded;
     }
-    compile(job, *engine);
+    compile(*seed, *engine);
   }
 }
 
@@ -242,8 +255,7 @@ std::vector<ir::Block> Translator::form_region(const TranslatedBlock& seed) {
   return blocks;
 }
 
-void Translator::compile(const WarmJob& job, Engine& engine) {
-  TranslatedBlock& seed = *job.translation;
+void Translator::compile(TranslatedBlock& seed, Engine& engine) {
   if (!seed.valid) return;
   const u64 started = host_ns();
   const u64 generation = cache_.generation(align_down(seed.key.physical, kPageSize));

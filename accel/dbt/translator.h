@@ -4,12 +4,12 @@
 
 #include <atomic>
 #include <condition_variable>
-#include <deque>
 #include <mutex>
 #include <thread>
 
 #include "accel/dbt/code_cache.h"
 #include "accel/dbt/dbt.h"
+#include "accel/dbt/warm_queue.h"
 #include "core/passes/pass.h"
 
 namespace mimus::dbt {
@@ -47,10 +47,6 @@ class Translator {
   } counters;
 
  private:
-  struct WarmJob {
-    ir::BlockKey key;
-    TranslatedBlock* translation;
-  };
   // The code bytes of a translation under way.
   struct CodeWindow {
     std::span<const u8> bytes;
@@ -62,7 +58,7 @@ class Translator {
   };
   bool fetch_code(const ir::BlockKey& key, const FetchPage& fetch_page, CodeWindow& out);
   void compile_main();
-  void compile(const WarmJob& job, Engine& engine);
+  void compile(TranslatedBlock& seed, Engine& engine);
   std::vector<ir::Block> form_region(const TranslatedBlock& seed);
   bool lift(const ir::BlockKey& key, std::span<const u8> bytes, u32 first_page_bytes, std::optional<Fault> next_fault,
             ir::Block& block);
@@ -78,7 +74,8 @@ class Translator {
   std::mutex compile_mutex_;  // held while a job runs
   std::mutex queue_mutex_;
   std::condition_variable queued_;
-  std::deque<WarmJob> queue_;
+  WarmQueue queue_;
+  bool fresh_ = false;  // something was added since the last look
   bool stop_ = false;
   std::thread compiler_;  // started when something is hot for the first time
 };

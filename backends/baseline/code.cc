@@ -73,6 +73,13 @@ void BaselineCode::redirect(const CodeWriteToken& token, u64 host_target) {
   store_whole<u64>(entry, (bytes & ~((u64{1} << 40) - 1)) | jump);
 }
 
+// The counter counts down: from profile_limit_ - 1 to below zero, then from kFiredCounter.
+u64 BaselineCode::runs() const {
+  if (!counter_) return 0;
+  const u32 left = *static_cast<volatile const u32*>(counter_);
+  return left > profile_limit_ ? u64{profile_limit_} + (kFiredCounter - left) : u64{profile_limit_} - left;
+}
+
 bool BaselineCode::hot() const { return counter_ && *static_cast<volatile const u32*>(counter_) > profile_limit_; }
 
 std::string BaselineCode::dump() const { return emit::disassemble(host_bytes(), start_, pc_map_); }

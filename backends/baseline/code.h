@@ -19,6 +19,7 @@ class BaselineCode final : public Code {
   std::span<const u8> host_bytes() const override { return {reinterpret_cast<const u8*>(start_), bytes_}; }
   std::span<const PcMapEntry> pc_map() const override { return pc_map_; }
   bool hot() const override;
+  u64 runs() const override;
   std::string dump() const override;
 
  private:

@@ -16,6 +16,7 @@ class InterpCode final : public Code {
 
   void run(CpuState& state) override;
   std::span<const CodeEdge> edges() const override { return edges_; }
+  u64 runs() const override { return executions_.load(std::memory_order_relaxed); }
   std::string dump() const override;
 
  private:

@@ -66,6 +66,8 @@ class Code {
   virtual std::span<const PcMapEntry> pc_map() const { return {}; }
   // With PrepareOptions::profile: true once the entry was reached profile_limit times.
   virtual bool hot() const { return false; }
+  // With PrepareOptions::profile: how often the entry was reached so far (about, when CPUs race).
+  virtual u64 runs() const { return 0; }
   // Listing for --dump host.
   virtual std::string dump() const = 0;
 };

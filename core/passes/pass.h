@@ -23,6 +23,11 @@ struct PassObserver {
   std::function<void(std::string_view pass, const ir::Block&)> after;
 };
 
+// A branch forward over a few cheap instructions of the same block, which may mispredict, becomes selects: the skipped
+// instructions run always, and what they wrote is kept or not. Runs before the others, and not at all where
+// instructions are counted exactly: Exit::insns of later exits counts the skipped ones too. True if something changed.
+bool convert_hammocks(ir::Block& block, const ir::TextContext& context);
+
 void run_passes(ir::Block& block, const ir::TextContext& context, const PassObserver& observer = {});
 
 }  // namespace mimus::passes

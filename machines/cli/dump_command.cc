@@ -119,6 +119,7 @@ class Dumper {
     if (shows("decode")) decode(bytes, block.key.pc);
     if (shows("ir")) fmt::print("---- ir\n{}", ir::print(block, text_));
     if (!shows("opt") && !shows("host")) return {};
+    passes::convert_hammocks(block, text_);
     passes::run_passes(block, text_);
     if (shows("opt")) fmt::print("---- opt\n{}", ir::print(block, text_));
     if (!shows("host")) return {};

@@ -15,6 +15,7 @@ struct EngineSet::Choice {
   bool llvm;       // for what is hot
   bool need_llvm;  // its absence is an error
   u32 warm_after;  // executions that make code hot
+  u32 warm_rate;   // and how many a millisecond make it worth compiling
 };
 
 namespace {
@@ -22,6 +23,7 @@ namespace {
 // Executions of a block before LLVM takes it on: a region costs it milliseconds, so what baseline runs has to run
 // often.
 constexpr u32 kInterpThreshold = 1000, kBaselineThreshold = 60000;
+constexpr u32 kInterpRate = 1, kBaselineRate = 500;
 
 Expected<MakeLlvmEngine> llvm_factory() {
   return load_factory<MakeLlvmEngine>(kLlvmModule, kLlvmFactory, "the llvm engine", "libllvm19");
@@ -32,10 +34,10 @@ Expected<MakeLlvmEngine> llvm_factory() {
 Expected<std::unique_ptr<EngineSet>> EngineSet::make(const Frontend& frontend, const std::string& choice,
                                                      const Tuning& tuning) {
   static constexpr Choice kChoices[] = {
-      {"auto", true, true, false, kBaselineThreshold},
-      {"interp", false, false, false, 0},
-      {"baseline", true, false, false, 0},
-      {"llvm", false, true, true, kInterpThreshold},
+      {"auto", true, true, false, kBaselineThreshold, kBaselineRate},
+      {"interp", false, false, false, 0, 0},
+      {"baseline", true, false, false, 0, 0},
+      {"llvm", false, true, true, kInterpThreshold, kInterpRate},
   };
   std::unique_ptr<EngineSet> set(new EngineSet(frontend));
   std::string known;
@@ -45,6 +47,7 @@ Expected<std::unique_ptr<EngineSet>> EngineSet::make(const Frontend& frontend, c
   }
   if (!set->choice_) return usage_error(fmt::format("--engine {}: known engines: {}", choice, known));
   set->warm_after_ = tuning.warm_after.value_or(set->choice_->warm_after);
+  set->warm_rate_ = tuning.warm_after ? 0 : set->choice_->warm_rate;  // who sets the limit wants all that reaches it
   set->interp_ = make_interp_engine(set->layout_);
   if (!set->choice_->baseline && !set->choice_->llvm) return set;
   MIMUS_CHECK(set->make_code_memory(tuning.code_memory));
@@ -77,6 +80,7 @@ void EngineSet::configure(dbt::CodeConfig& config) {
   if (choice_->llvm) {
     config.tiers.load_warm = [this, listing = bool(config.dump.wants)] { return load_llvm(listing); };
     config.tiers.warm_after = warm_after_;
+    config.tiers.warm_rate = warm_rate_;
   }
   if (!slab_) return;
   config.code_space_left = [this] { return size_t(slab_->capacity() - slab_->used()); };

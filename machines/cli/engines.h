@@ -44,7 +44,7 @@ class EngineSet {
 
   struct Choice;  // a row of the table of choices
   const Choice* choice_ = nullptr;
-  u32 warm_after_ = 0;
+  u32 warm_after_ = 0, warm_rate_ = 0;
   RuntimeLayout layout_;
   std::unique_ptr<emit::CodeSlab> slab_;
   std::unique_ptr<emit::HostRuntime> host_;

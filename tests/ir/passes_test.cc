@@ -29,6 +29,23 @@ TEST(Passes, Files) {
   }
 }
 
+TEST(Hammocks, Files) {
+  for (const auto& file : case_files("hammocks")) {
+    const std::vector<std::string> parts = sections(read_text(file));
+    ASSERT_EQ(parts.size() % 2, 0u) << file;
+    for (size_t i = 0; i < parts.size(); i += 2) {
+      SCOPED_TRACE(file.filename().string() + ": " + parts[i]);
+      auto block = ir::parse(parts[i], text_context());
+      ASSERT_TRUE(block) << block.error().message;
+      const bool changes = ir::print(*block, text_context()) != parts[i + 1];
+      EXPECT_EQ(passes::convert_hammocks(*block, text_context()), changes);
+      const auto verified = ir::verify(*block, text_context());
+      ASSERT_TRUE(verified) << verified.error().message;
+      EXPECT_EQ(ir::print(*block, text_context()), parts[i + 1]);
+    }
+  }
+}
+
 TEST(Passes, AreNamedAndRunOneByOne) {
   ir::Block block = random_block(1, {});
   std::vector<std::string> seen;

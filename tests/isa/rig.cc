@@ -265,7 +265,10 @@ Rig::Translated* Rig::find_code() {
     const ir::TextContext context{frontend_->layout(), frontend_->helpers()};
     auto verified = ir::verify(it->second.block, context);
     EXPECT_TRUE(verified.has_value()) << verified.error().message;
-    if (passes_) passes::run_passes(it->second.block, context);
+    if (passes_) {
+      passes::convert_hammocks(it->second.block, context);
+      passes::run_passes(it->second.block, context);
+    }
     const ir::Region region{{&it->second.block}};
     auto prepared = engine_->prepare(region, {});
     if (!prepared) {

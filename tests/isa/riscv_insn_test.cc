@@ -133,6 +133,45 @@ TEST(Control, LoopsCallsAndReturns) {
   EXPECT_EQ(rig.x("a0"), 20u);
 }
 
+// A CRC by shifts, where each bit decides about a branch over three instructions, and a clamp.
+TEST(Control, ShortForwardBranches) {
+  u64 crc = 0xffff, clamped = 0;
+  for (u64 data = 0x12345; data; data >>= 1) {
+    const bool low = (data ^ crc) & 1;
+    crc = (crc >> 1) ^ (low ? 0xa001 : 0);
+    clamped += crc > 0x8000 ? 0x8000 : crc;
+  }
+  for (const EngineRow& engine : engines()) {
+    SCOPED_TRACE(std::string(engine.name));
+    Rig rig(engine);
+    ASSERT_TRUE(rig.run(R"(
+        li s0, 0xffff
+        li s1, 0xa001
+        li a3, 0x12345
+        li t3, 0x8000
+        li t4, 0
+      loop:
+        xor a5, a3, s0
+        andi a5, a5, 1
+        srli s0, s0, 1
+        srli a3, a3, 1
+        beq a5, zero, even
+        xor s0, s0, s1
+        slli s0, s0, 48
+        srli s0, s0, 48
+      even:
+        addi t5, s0, 0
+        bgeu t3, t5, small
+        addi t5, t3, 0
+      small:
+        add t4, t4, t5
+        bne a3, zero, loop
+      end: addi zero, zero, 0)"));
+    EXPECT_EQ(rig.x("s0"), crc);
+    EXPECT_EQ(rig.x("t4"), clamped);
+  }
+}
+
 TEST(Control, ExitKindsFollowTheLinkRegisters) {
   using Kind = ir::Exit::Kind;
   struct Row {
