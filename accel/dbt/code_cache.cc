@@ -65,6 +65,7 @@ void CodeCache::register_code(u32 id, TranslatedBlock& block) {
   by_id_[id] = {&block, code};
   const auto host = code->host_bytes();
   if (host.empty()) return;
+  host_index_.add(*code);
   const std::pair<u64, Code*> range{u64(host.data()), code};
   host_ranges_.insert(std::ranges::upper_bound(host_ranges_, range), range);  // nearly always at the end
 }
@@ -106,14 +107,19 @@ bool CodeCache::replace(TranslatedBlock& t, std::unique_ptr<Code> code, u32 code
   return true;
 }
 
+// In a machine, other pages and what reaches into them may be mapped to something else by the next run.
+static bool in_same_page(const TranslatedBlock& from, const TranslatedBlock& to) {
+  return !to.straddles && align_down(from.key.pc, kPageSize) == align_down(to.key.pc, kPageSize) &&
+         align_down(from.key.physical, kPageSize) == align_down(to.key.physical, kPageSize);
+}
+
 void CodeCache::link(u32 from_id, u32 edge, TranslatedBlock& to) {
   std::unique_lock lock(mutex_);
   if (from_id >= by_id_.size() || !by_id_[from_id].block) return;
   TranslatedBlock& from = *by_id_[from_id].block;
   Code* code = by_id_[from_id].code;
-  if (!from.valid || !to.valid || to.straddles || from.key.mode != to.key.mode) return;
-  if (align_down(from.key.pc, kPageSize) != align_down(to.key.pc, kPageSize)) return;
-  if (align_down(from.key.physical, kPageSize) != align_down(to.key.physical, kPageSize)) return;
+  if (!from.valid || !to.valid || from.key.mode != to.key.mode) return;
+  if (!flat_ && !in_same_page(from, to)) return;
   const u64 entry = to.code->host_entry();
   if (!entry || edge >= code->edges().size() || !code->edges()[edge].linkable) return;
   code->link(CodeWriteToken(lock), edge, entry);
@@ -224,6 +230,7 @@ void CodeCache::clear(const std::function<void(const CodeWriteToken&)>& also) {
   }
   for (auto& head : table_) head.store(nullptr, std::memory_order_relaxed);
   host_ranges_.clear();
+  host_index_.clear();
   by_id_.clear();
   all_.clear();
   ++counters.clears;

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "accel/dbt/code_memory.h"
+#include "accel/dbt/host_index.h"
 #include "core/engine/engine.h"
 #include "core/memory/physical.h"
 
@@ -51,7 +52,9 @@ struct TranslatedBlock {
 
 class CodeCache final : public CodeWatcher {
  public:
-  explicit CodeCache(CodeMemory& memory) : memory_(memory) {}
+  // `flat`: guest pages are where they are for all CPUs, so that edges to other pages are linked.
+  explicit CodeCache(CodeMemory& memory, bool flat = false) : memory_(memory), flat_(flat) {}
+  HostIndex& host_index() { return host_index_; }
 
   // -- any thread, no lock --
   TranslatedBlock* find(const ir::BlockKey& key) const;
@@ -117,6 +120,7 @@ class CodeCache final : public CodeWatcher {
   bool bytes_changed(const TranslatedBlock& translation) const;
 
   CodeMemory& memory_;
+  const bool flat_;
   std::mutex mutex_;  // the code-cache lock: innermost
   std::array<std::atomic<TranslatedBlock*>, kBuckets> table_{};
   std::unordered_map<GuestPa, Page> pages_;
@@ -129,7 +133,8 @@ class CodeCache final : public CodeWatcher {
     TranslatedBlock* block = nullptr;
     Code* code = nullptr;
   };
-  std::vector<CodeOwner> by_id_;                    // indexed by the id of code, lower tiers included
+  std::vector<CodeOwner> by_id_;  // indexed by the id of code, lower tiers included
+  HostIndex host_index_;
   std::vector<std::pair<u64, Code*>> host_ranges_;  // sorted by address
   std::function<std::vector<u64>()> epochs_;
 };

@@ -38,7 +38,8 @@ struct DumpHook {
 // How code is translated and kept.
 struct CodeConfig {
   Tiers tiers = {};
-  std::function<size_t()> code_space_left = {};                       // bytes; empty: unlimited
+  u64 code_start = 0, code_bytes = 0;            // host addresses where engines put code; 0 bytes: none makes any
+  std::function<size_t()> code_space_left = {};  // bytes; empty: unlimited
   std::function<void(const CodeWriteToken&)> reset_code_memory = {};  // forgets all generated code
   GuestErrorSink* guest_errors = nullptr;
   DumpHook dump = {};

@@ -104,7 +104,7 @@ u64 flat_store_conditional(CpuState* state, u64 va, u64 value, u32 desc, u64 sit
   const u32 reserved = std::exchange(state->reservation_size, 0);
   if (refuse_misaligned(cpu, va, shape, Access::write, site)) return 1;
   if (reserved != shape.bytes || state->reservation_address != va) return 1;
-  const u64 expected = state->reservation_value[0];
+  const u64 expected = bits(state->reservation_value[0], 0, shape.bytes * 8);
   const GuardedResult old = attempt(cpu, va, shape.bytes, Access::write, site,
                                     [&](u8* at) { return guarded_compare_exchange(at, shape.bytes, expected, value); });
   return old.ok() && old.value == expected ? 0 : 1;

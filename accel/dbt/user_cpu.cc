@@ -1,7 +1,11 @@
 #include "accel/dbt/user_cpu.h"
 
+#include <asm/prctl.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
 
 #include "core/memory/guarded.h"
 
@@ -32,7 +36,14 @@ void UserVcpu::kick() {
   state_->exit_request.store(1, std::memory_order_release);
 }
 
-bool UserVcpu::host_fault(const siginfo_t& info, void* ucontext) { return recover_guarded_access(info, ucontext); }
+bool UserVcpu::host_fault(const siginfo_t& info, void* ucontext) {
+  if (recover_guarded_access(info, ucontext)) return true;
+  if (info.si_code <= 0) return false;  // sent by a process
+  greg_t& rip = static_cast<ucontext_t*>(ucontext)->uc_mcontext.gregs[REG_RIP];
+  const u64 landing = shared_.cache.host_index().landing(u64(rip));
+  if (landing) rip = greg_t(landing);
+  return landing != 0;
+}
 
 void UserVcpu::drop_translations() {
   for (auto& cache : jump_caches_) cache->flush();
@@ -44,6 +55,8 @@ void UserVcpu::drop_translations() {
 
 void UserVcpu::run() {
   leaving_ = false;
+  // Nobody else in the process uses GS: one setting lasts as long as the host thread.
+  if (base_) syscall(SYS_arch_prctl, ARCH_SET_GS, base_);
   shared_.safepoint.enter();
   while (!leaving_) step();
   shared_.safepoint.leave();

@@ -39,9 +39,11 @@ struct UserShared {
   UserShared(UserDbtConfig given, std::function<void()> kick)
       : config(std::move(given)),
         code_memory(config.memory),
-        cache(code_memory),
+        cache(code_memory, true),
         translator(config.frontend, config, code_memory, cache),
-        safepoint(std::move(kick)) {}
+        safepoint(std::move(kick)) {
+    if (config.code_bytes) cache.host_index().cover(config.code_start, config.code_bytes);
+  }
   ~UserShared() = default;
 };
 

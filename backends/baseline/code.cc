@@ -30,7 +30,8 @@ BaselineCode::BaselineCode(emit::CodeSlab& slab, const emit::HostRuntime& host, 
       counter_(artifact.counter) {
   size_t bytes = 0;
   const auto reserve = [&](const auto& table) { bytes += std::span(table).size_bytes(); };
-  reserve(artifact.pc_map), reserve(artifact.edges), reserve(artifact.patches), reserve(artifact.internal);
+  reserve(artifact.pc_map), reserve(artifact.faults), reserve(artifact.edges), reserve(artifact.patches),
+      reserve(artifact.internal);
   tables_ = std::make_unique_for_overwrite<std::byte[]>(bytes);
   std::byte* next = tables_.get();
   const auto keep = [&]<class T>(const std::vector<T>& table) {  // in falling order of alignment
@@ -39,6 +40,7 @@ BaselineCode::BaselineCode(emit::CodeSlab& slab, const emit::HostRuntime& host, 
     return std::span<const T>(copy, table.size());
   };
   pc_map_ = keep(artifact.pc_map);
+  faults_ = keep(artifact.faults);
   edges_ = keep(artifact.edges);
   patches_ = keep(artifact.patches);
   internal_ = keep(artifact.internal);

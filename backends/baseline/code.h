@@ -18,6 +18,7 @@ class BaselineCode final : public Code {
   void redirect(const CodeWriteToken&, u64 host_target) override;
   std::span<const u8> host_bytes() const override { return {reinterpret_cast<const u8*>(start_), bytes_}; }
   std::span<const PcMapEntry> pc_map() const override { return pc_map_; }
+  std::span<const FaultEntry> faults() const override { return faults_; }
   bool hot() const override;
   u64 runs() const override;
   std::string dump() const override;
@@ -33,6 +34,7 @@ class BaselineCode final : public Code {
   const u32* counter_;
   std::unique_ptr<std::byte[]> tables_;  // one allocation for what follows
   std::span<const PcMapEntry> pc_map_;
+  std::span<const FaultEntry> faults_;
   std::span<const CodeEdge> edges_;
   std::span<const EdgePatch> patches_, internal_;
 };

@@ -183,6 +183,8 @@ void Compiler::flush_cold() {
     const Cold cold = cold_[i];
     if (cold.from.end) a_.bind_near(cold.from);
     if (cold.from2.end) a_.bind_near(cold.from2);
+    if (cold.fault) out_->faults.push_back({cold.fault, a_.offset()});
+    if (cold.fault2) out_->faults.push_back({cold.fault2, a_.offset()});
     note_pc(cold.pc);
     (this->*cold.emit)(cold);
   }

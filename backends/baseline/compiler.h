@@ -35,6 +35,7 @@ struct Artifact {
   std::vector<EdgePatch> patches;   // one per edge
   std::vector<EdgePatch> internal;  // loops inside the region
   std::vector<PcMapEntry> pc_map;
+  std::vector<FaultEntry> faults;
 
   void clear() {
     bytes = hot_bytes = leave = 0;
@@ -43,6 +44,7 @@ struct Artifact {
     patches.clear();
     internal.clear();
     pc_map.clear();
+    faults.clear();
   }
 };
 
@@ -80,10 +82,11 @@ class Compiler {
   // -- cold code: emitted after the block --
   struct Cold {
     void (Compiler::*emit)(const Cold&) = nullptr;
-    emit::Jump from, from2;  // jumps to bind to it (end == 0: none)
-    u32 back = 0;            // where it goes on
-    GuestPc pc = 0;          // guest instruction
-    u32 retired = 0;         // guest instructions before it
+    emit::Jump from, from2;     // jumps to bind to it (end == 0: none)
+    u32 fault = 0, fault2 = 0;  // accesses to flat memory whose faults lead to it (0: none)
+    u32 back = 0;               // where it goes on
+    GuestPc pc = 0;             // guest instruction
+    u32 retired = 0;            // guest instructions before it
     const ir::Inst* inst = nullptr;
     const ir::Exit* exit = nullptr;
     s64 value = 0;  // displacement, guest PC
@@ -193,7 +196,7 @@ class Compiler {
   void pass_argument(u32 offset, ir::ValueId value);
   void cold_helper_left(const Cold&);
 
-  // -- memory (ops_memory.cc, ops_atomic.cc) --
+  // -- memory (ops_memory.cc, ops_flat.cc, ops_atomic.cc) --
   void op_load(const ir::Inst&);
   void op_store(const ir::Inst&);
   void op_slow_memory(const ir::Inst&);
@@ -219,8 +222,14 @@ class Compiler {
   void fetch_result(ir::Type type, Ext ext, int to);
   void slow_access(const ir::Inst& inst, ir::Type type, const Stored* value);
   void full_fence();
+  bool flat() const { return layout_.flat(); }
+  void guard(size_t cold_index);
+  emit::Jump check_alignment(int base, s32 disp, unsigned bytes);
+  void flat_access(const ir::Inst& inst, ir::Type type, const Stored* value);
+  void flat_load_linked(const ir::Inst& inst);
+  void flat_store_conditional(const ir::Inst& inst);
   int atomic_address(const ir::Inst& inst, ir::Type type, int base, emit::SlowPath path, size_t& cold_index);
-  void amo_loop(const ir::Inst& inst, const Xbyak::Address& memory, int value, unsigned bits);
+  void amo_loop(const ir::Inst& inst, const Xbyak::Address& memory, int value, unsigned bits, size_t cold_index);
   void cold_access(const Cold&);
   void cold_atomic(const Cold&);
 

@@ -1,4 +1,4 @@
-// Atomic read-modify-writes: locked instructions on the page found in the TLB.
+// Atomic read-modify-writes: locked instructions on the page found in the TLB, or on flat memory.
 #include "backends/baseline/compiler.h"
 #include "core/engine/runtime.h"
 
@@ -24,10 +24,19 @@ bool has_fast_path(const Inst& inst, Type type) {
 
 }  // namespace
 
-// The host address of the operand in a temporary, after the TLB check.
+// A register that points to the operand, after the checks. Accesses are to be preceded by guard().
 int Compiler::atomic_address(const Inst& inst, Type type, int base, SlowPath path, size_t& cold_index) {
-  const int entry = regs_.temp(), tag = regs_.temp();
   const s32 disp = s32(inst.imm);
+  if (flat()) {
+    const emit::Jump misaligned = check_alignment(base, disp, type.bytes());
+    Cold& cold = add_miss(inst, type, path);
+    cold.emit = &Compiler::cold_atomic;
+    cold.from = misaligned;
+    cold.base.reg = base;
+    cold_index = cold_.size() - 1;
+    return base;
+  }
+  const int entry = regs_.temp(), tag = regs_.temp();
   const emit::Jump miss = probe_tlb(base, disp, disp + s32(type.bytes()), true, true, entry, tag);
   Cold& cold = add_miss(inst, type, path);
   cold.emit = &Compiler::cold_atomic;
@@ -64,16 +73,18 @@ void Compiler::op_amo(const Inst& inst) {
   const Xbyak::Address memory = Xbyak::AddressFrame(bits)[Xbyak::Reg64(address) + size_t(s64(inst.imm))];
   int result = kNone;
   if (loop) {
-    amo_loop(inst, memory, value, bits);
+    amo_loop(inst, memory, value, bits, cold_index);
     result = 0;
   } else if (direct) {
     result = regs_.temp();
     move(result, value, bits);
+    guard(cold_index);
     if (inst.op == Op::amo_swap)
       a_.xchg(memory, gpr_of(result, bits));
     else
       a_.lock(), a_.xadd(memory, gpr_of(result, bits));
   } else {
+    guard(cold_index);
     a_.lock();
     if (inst.op == Op::amo_and)
       a_.and_(memory, gpr_of(value, bits));
@@ -89,9 +100,10 @@ void Compiler::op_amo(const Inst& inst) {
 }
 
 // rax = the old value.
-void Compiler::amo_loop(const Inst& inst, const Xbyak::Address& memory, int value, unsigned bits) {
+void Compiler::amo_loop(const Inst& inst, const Xbyak::Address& memory, int value, unsigned bits, size_t cold_index) {
   const int t = regs_.temp();
   const Xbyak::Reg next = gpr_of(t, bits), operand = gpr_of(value, bits), old = gpr_of(0, bits);
+  guard(cold_index);
   a_.mov(old, memory);
   const u32 again = a_.offset();
   a_.mov(next, old);
@@ -108,6 +120,7 @@ void Compiler::amo_loop(const Inst& inst, const Xbyak::Address& memory, int valu
       a_.cmov(take, next, operand);
     }
   }
+  guard(cold_index);
   a_.lock();
   a_.cmpxchg(memory, next);
   a_.jcc_to(Cond::ne, a_.window() + again);
@@ -140,11 +153,12 @@ void Compiler::op_cas(const Inst& inst) {
   if (expected != base && expected != desired) regs_.unlock(inst.args[1]);
   size_t cold_index;
   const int address = atomic_address(inst, type, base, SlowPath::cas, cold_index);
+  guard(cold_index);
   a_.lock();
   a_.cmpxchg(Xbyak::AddressFrame(bits)[Xbyak::Reg64(address) + size_t(s64(inst.imm))], gpr_of(desired, bits));
   cold_[cold_index].stored.gpr = desired;
   cold_[cold_index].back = a_.offset();
-  regs_.free_temp(address);
+  if (address != base) regs_.free_temp(address);
   regs_.define_in(self(), 0);
 }
 

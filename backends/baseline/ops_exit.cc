@@ -24,6 +24,7 @@ constexpr u32 kJumpHashMask = 0x1ffe;  // see jump_cache_index
 // ---- kinds of targets ----
 
 bool Compiler::is_linkable(GuestPc target) const {
+  if (flat()) return true;
   const ir::Block& first = *region_->blocks[0];
   const GuestPc page = align_down(block_->key.pc, kPageSize);
   const u64 last = block_->guest_bytes ? block_->guest_bytes - 1 : 0;

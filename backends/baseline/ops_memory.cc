@@ -7,6 +7,7 @@
 // Several accesses with one base (a stack frame, a structure) look up once, for the whole range, and keep the host
 // address of the base; 0 there sends the later ones of the group to their slow paths:
 //     test g, g                    je miss       mov d, [g + disp]
+// Flat memory: ops_flat.cc.
 #include "backends/baseline/compiler.h"
 #include "core/engine/runtime.h"
 
@@ -153,6 +154,7 @@ void Compiler::access(const Inst& inst, Type type, const Stored* value) {
   const bool always_slow =
       attr.privilege || attr.big_endian || std::abs(disp) >= kFarDisplacement || attr.align == ir::Align::atomic16;
   if (always_slow) return slow_access(inst, type, value);
+  if (flat()) return flat_access(inst, type, value);
   if (const int group = find_group(); group != kNone) return group_access(inst, type, value, group);
 
   const int group = new_group();
@@ -283,6 +285,7 @@ void Compiler::op_slow_memory(const Inst& inst) {
   const bool is_store = inst.op == Op::store_conditional;
   const Type type = is_store ? type_of(inst.args[1]) : inst.type;
   if (!is_one_access(type) || type.bytes() > 8) return fallback(inst);
+  if (flat() && !inst.imm && type.bytes() >= 4) return is_store ? flat_store_conditional(inst) : flat_load_linked(inst);
   Stored value;
   if (is_store) value = stored(inst.args[1]);
   pass_address(regs_.peek(inst.args[0]), s64(inst.imm));

@@ -11,6 +11,7 @@
 //                         in the entry thunk, to which a plain `ret` (CpuState::pc and leave being set) leaves.
 //                         [rsp + 8, rsp + 8 + kFrameBytes) is scratch (Frame), the space below rsp is free.
 //   MXCSR                 the guest's rounding mode and sticky flags
+//   GS base               flat memory (MemoryModel::flat): host address of guest address 0
 //   DF                    clear
 //
 // C functions clobber rdi rsi r8 r9 r11 among the pinned ones: calls go through thunks (thunks.h) that save and reload

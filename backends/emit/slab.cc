@@ -15,39 +15,48 @@ std::unexpected<Error> host_error(const char* what) {
 
 }  // namespace
 
-Expected<std::unique_ptr<CodeSlab>> CodeSlab::create(u64 bytes) {
+Expected<std::unique_ptr<CodeSlab>> CodeSlab::create(u64 bytes, Kind kind) {
   if (bytes == 0 || bytes > kMaxBytes) return fail("code cache: the size must lie between 1 byte and 512 MiB");
   std::unique_ptr<CodeSlab> slab(new CodeSlab);
-  MIMUS_CHECK(slab->map(align_up(bytes, kPageSize) + kPermanentBytes));
+  MIMUS_CHECK(slab->map(align_up(bytes, kPageSize) + kPermanentBytes, kind));
   slab->used_ = slab->sealed_ = kPermanentBytes;
   return slab;
 }
 
-Expected<void> CodeSlab::map(u64 bytes) {
-  const u64 data_bytes = align_up(bytes / 64, kPageSize);
-  void* base = mmap(nullptr, 2 * bytes + data_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+Expected<void> CodeSlab::map(u64 bytes, Kind kind) {
+  const bool once = kind == Kind::process;
+  const u64 views = once ? bytes : 2 * bytes;
+  data_bytes_ = align_up(bytes / 64, kPageSize);
+  void* base = mmap(nullptr, views + data_bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (base == MAP_FAILED) return host_error("reserving address space");
-  bytes_ = bytes;  // from here on the destructor unmaps
-  data_bytes_ = data_bytes;
+  reserved_ = views + data_bytes_;  // from here on the destructor unmaps
+  bytes_ = bytes;
   exec_ = reinterpret_cast<u64>(base);
-  write_ = static_cast<u8*>(base) + bytes;
-  data_ = write_ + bytes;
+  write_ = static_cast<u8*>(base) + (once ? 0 : bytes);
+  data_ = static_cast<u8*>(base) + views;
+  if (once) {
+    if (mprotect(base, bytes, PROT_READ | PROT_WRITE | PROT_EXEC) != 0) return host_error("making memory executable");
+  } else {
+    MIMUS_CHECK(map_twice(base));
+  }
+  if (mprotect(data_, data_bytes_, PROT_READ | PROT_WRITE) != 0) return host_error("mapping the data area");
+  return {};
+}
 
-  // Shared anonymous memory, whose pages mremap(2) maps once more when told to move none of them. A memfd would do, but
-  // perf takes a mapped file for a program and does not look into its map of generated code.
-  if (mmap(write_, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+// Shared anonymous memory, whose pages mremap(2) maps once more when told to move none of them. A memfd would do, but
+// perf takes a mapped file for a program and does not look into its map of generated code.
+Expected<void> CodeSlab::map_twice(void* base) {
+  if (mmap(write_, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
     return host_error("mapping writable memory");
-  if (mremap(write_, 0, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, base) == MAP_FAILED)
+  if (mremap(write_, 0, bytes_, MREMAP_MAYMOVE | MREMAP_FIXED, base) == MAP_FAILED)
     return host_error("mapping the memory twice");
-  if (mprotect(base, bytes, PROT_READ | PROT_EXEC) != 0) return host_error("making memory executable");
-  if (mmap(data_, data_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
-    return host_error("mapping the data area");
-  madvise(base, 2 * bytes, MADV_DONTFORK);
+  if (mprotect(base, bytes_, PROT_READ | PROT_EXEC) != 0) return host_error("making memory executable");
+  madvise(base, 2 * bytes_, MADV_DONTFORK);
   return {};
 }
 
 CodeSlab::~CodeSlab() {
-  if (bytes_) munmap(reinterpret_cast<void*>(exec_), 2 * bytes_ + data_bytes_);
+  if (reserved_) munmap(reinterpret_cast<void*>(exec_), reserved_);
 }
 
 Expected<CodeSlab::Piece> CodeSlab::take(std::atomic<u64>& counter, u64 limit, u32 bytes, u32 align) {

@@ -1,7 +1,11 @@
-// CodeSlab: where generated code lives. One piece of memory, mapped twice: a writable view and an executable one, never
-// both in one place (W^X). Both views and a data area lie within 2 GiB, so that code reaches all of it relative to rip.
+// CodeSlab: where generated code lives. For machines, one piece of memory is mapped twice: a writable view and an
+// executable one, never both in one place (W^X). Both views and a data area lie within 2 GiB, so that code reaches all of it relative to rip.
 //
 //   [ executable view | writable view | data area ]
+//
+// For a process (Kind::process) there is one private view that is both: a fork copies it on write, so that a child starts
+// with everything that has been translated, which two views of one memory cannot have. What W^X would protect from, the
+// guest's own code, runs with all rights of this very process anyway.
 //
 // Code written through the writable view can use displacements between two addresses of that view as they are: the
 // views have the same layout.
@@ -23,6 +27,8 @@ class CodeSlab {
   static constexpr u64 kMaxBytes = u64{512} << 20;
   static constexpr u64 kPermanentBytes = u64{64} << 10;
 
+  enum class Kind : u8 { machine, process };
+
   struct Piece {
     u8* write = nullptr;  // where to write it
     u64 exec = 0;         // where it runs
@@ -30,8 +36,8 @@ class CodeSlab {
   };
 
   // `bytes` of code space, at most 512 MiB, rounded up to pages. Fails when the host refuses the memory. The child of a
-  // fork does not inherit the slab.
-  static Expected<std::unique_ptr<CodeSlab>> create(u64 bytes = kDefaultBytes);
+  // fork does not inherit the slab of a machine.
+  static Expected<std::unique_ptr<CodeSlab>> create(u64 bytes = kDefaultBytes, Kind kind = Kind::machine);
   ~CodeSlab();
   CodeSlab(const CodeSlab&) = delete;
 
@@ -67,19 +73,22 @@ class CodeSlab {
     if (listener_) listener_->code_added(exec, size, name);
   }
 
+  u64 exec_start() const { return exec_; }
   u64 used() const { return used_.load(std::memory_order_relaxed); }
   u64 capacity() const { return bytes_; }
 
  private:
   CodeSlab() = default;
   Expected<Piece> take(std::atomic<u64>& counter, u64 limit, u32 bytes, u32 align);
-  Expected<void> map(u64 bytes);
+  Expected<void> map(u64 bytes, Kind kind);
+  Expected<void> map_twice(void* base);
 
   std::unique_ptr<CodeListener> listener_;
   u64 exec_ = 0;
   u8* write_ = nullptr;
   u8* data_ = nullptr;
   u64 bytes_ = 0;
+  u64 reserved_ = 0;
   u64 data_bytes_ = 0;
   u64 sealed_ = 0;
   std::atomic<u64> permanent_used_{0};

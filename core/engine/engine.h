@@ -17,10 +17,21 @@
 
 namespace mimus {
 
+// How code reaches guest memory.
+enum class MemoryModel : u8 {
+  soft_tlb,   // through the CPU's software TLB (core/memory/soft_tlb.h)
+  flat,       // guest address + the base of the segment GS; what may not be accessed faults (Code::faults)
+  flat_zero,  // the same, the base being 0
+};
+
 // What an engine has to know about the machine that its code will run in. Lives as long as the code.
 struct RuntimeLayout {
   const StateLayout& state;
   std::span<const HelperDesc> helpers;
+  MemoryModel memory = MemoryModel::soft_tlb;
+
+  // The map from guest pages to code is the same for all CPUs: edges to other pages can be linked.
+  bool flat() const { return memory != MemoryModel::soft_tlb; }
 };
 
 // Proof that the code-cache lock is held. Everything that changes published code asks for it.
@@ -44,6 +55,13 @@ struct PcMapEntry {
   GuestPc guest_pc;  // address of the guest instruction
 };
 
+// An access to flat memory, for the handler of its fault: goes on at `landing`, where the access is made again by way
+// of the Runtime. Sorted by host_offset.
+struct FaultEntry {
+  u32 host_offset;  // of the instruction, bytes from the code's start
+  u32 landing;      // likewise
+};
+
 // One prepared region. Immutable but for links.
 class Code {
  public:
@@ -64,6 +82,7 @@ class Code {
   // Host code range [start, start+size) and its PC map, empty for interp.
   virtual std::span<const u8> host_bytes() const { return {}; }
   virtual std::span<const PcMapEntry> pc_map() const { return {}; }
+  virtual std::span<const FaultEntry> faults() const { return {}; }  // async-signal-safe
   // With PrepareOptions::profile: true once the entry was reached profile_limit times.
   virtual bool hot() const { return false; }
   // With PrepareOptions::profile: how often the entry was reached so far (about, when CPUs race).

