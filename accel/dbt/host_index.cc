@@ -16,8 +16,8 @@ void HostIndex::cover(u64 start, u64 bytes) {
   start_ = start;
   bytes_ = bytes;
   const size_t count = bytes / kGranule + 1;
-  void* memory = mmap(nullptr, count * sizeof(Word), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                      -1, 0);
+  void* memory =
+      mmap(nullptr, count * sizeof(Word), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory != MAP_FAILED) words_ = {static_cast<Word*>(memory), count};  // else no access is ever found
 }
 

@@ -1,6 +1,6 @@
 // Loads, stores and LL/SC on flat memory: the access itself, at gs:[base + disp], without any check. Where it faults,
-// the signal handler goes on at its cold path (FaultEntry), which makes it again by way of the Runtime. Nothing may have
-// changed by then: one instruction does the access, and what comes before it in the op leaves the operands alone.
+// the signal handler goes on at its cold path (FaultEntry), which makes it again by way of the Runtime. Nothing may
+// have changed by then: one instruction does the access, and what comes before it in the op leaves the operands alone.
 #include "backends/baseline/compiler.h"
 #include "core/engine/runtime.h"
 

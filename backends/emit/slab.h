@@ -1,11 +1,12 @@
 // CodeSlab: where generated code lives. For machines, one piece of memory is mapped twice: a writable view and an
-// executable one, never both in one place (W^X). Both views and a data area lie within 2 GiB, so that code reaches all of it relative to rip.
+// executable one, never both in one place (W^X). Both views and a data area lie within 2 GiB, so that code reaches all
+// of it relative to rip.
 //
 //   [ executable view | writable view | data area ]
 //
-// For a process (Kind::process) there is one private view that is both: a fork copies it on write, so that a child starts
-// with everything that has been translated, which two views of one memory cannot have. What W^X would protect from, the
-// guest's own code, runs with all rights of this very process anyway.
+// For a process (Kind::process) there is one private view that is both: a fork copies it on write, so that a child
+// starts with everything that has been translated, which two views of one memory cannot have. What W^X would protect
+// from, the guest's own code, runs with all rights of this very process anyway.
 //
 // Code written through the writable view can use displacements between two addresses of that view as they are: the
 // views have the same layout.

@@ -39,7 +39,7 @@ Expected<std::unique_ptr<EngineSet>> EngineSet::make(const Frontend& frontend, c
       {"baseline", true, false, false, 0, 0},
       {"llvm", false, true, true, kInterpThreshold, kInterpRate},
   };
-  std::unique_ptr<EngineSet> set(new EngineSet(frontend));
+  std::unique_ptr<EngineSet> set(new EngineSet(frontend, tuning.memory));
   std::string known;
   for (const Choice& row : kChoices) {
     if (row.name == choice) set->choice_ = &row;
@@ -60,7 +60,8 @@ Expected<void> EngineSet::make_code_memory(u64 bytes) {
   if (bytes < kLeastCodeMemory || bytes > emit::CodeSlab::kMaxBytes)
     return usage_error(
         fmt::format("--code-memory: from {}M to {}M", kLeastCodeMemory >> 20, emit::CodeSlab::kMaxBytes >> 20));
-  MIMUS_TRY(slab_, emit::CodeSlab::create(bytes));
+  using Kind = emit::CodeSlab::Kind;
+  MIMUS_TRY(slab_, emit::CodeSlab::create(bytes, layout_.flat() ? Kind::process : Kind::machine));
   MIMUS_TRY(host_, emit::HostRuntime::create(*slab_, layout_.state));
   return {};
 }

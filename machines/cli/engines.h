@@ -21,8 +21,9 @@ namespace mimus::cli {
 class EngineSet {
  public:
   struct Tuning {
-    std::optional<u32> warm_after = {};          // executions that make code hot; default: by the choice
+    std::optional<u32> warm_after = {};               // executions that make code hot; default: by the choice
     u64 code_memory = emit::CodeSlab::kDefaultBytes;  // bytes of host code
+    MemoryModel memory = MemoryModel::soft_tlb;       // flat: for a process
   };
   static constexpr u64 kLeastCodeMemory = u64{2} << 20;
 
@@ -38,7 +39,7 @@ class EngineSet {
   Expected<Engine*> to_show();
 
  private:
-  explicit EngineSet(const Frontend& frontend) : layout_{frontend.layout(), frontend.helpers()} {}
+  EngineSet(const Frontend& frontend, MemoryModel memory) : layout_{frontend.layout(), frontend.helpers(), memory} {}
   Expected<void> make_code_memory(u64 bytes);
   Expected<Engine*> load_llvm(bool keep_listing);
 
