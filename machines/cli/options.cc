@@ -31,7 +31,7 @@ struct Raw {
 
 void add_run_options(CLI::App& app, RunOptions& o, Raw& raw) {
   add_cpu_options(app, o);
-  app.add_option("--machine", o.machine, "Board: virt")->capture_default_str();
+  app.add_option("--machine", o.machine, "Board: virt[,virtio=mmio|pci]")->capture_default_str();
   app.add_option("--accel", o.accel, "auto or dbt")->capture_default_str();
   app.add_option("--smp", o.smp, "Number of CPUs")->capture_default_str();
   app.add_option("--memory", raw.memory, "Size of RAM, e.g. 512M or 2G")->capture_default_str();
@@ -40,7 +40,7 @@ void add_run_options(CLI::App& app, RunOptions& o, Raw& raw) {
   app.add_option("--initrd", o.initrd, "Initial RAM file system");
   app.add_option("--append", o.append, "Kernel command line");
   app.add_option("--dtb", o.dtb, "Device tree blob in place of the board's own");
-  app.add_option("--disk", o.disks, "FILE[,format=raw|qcow2][,readonly][,serial=TEXT]; once for each");
+  app.add_option("--disk", o.disks, "FILE[,format=raw|qcow2][,if=virtio|nvme][,readonly][,serial=TEXT]; once for each");
   app.add_option("--net", o.networks, "user[,hostfwd=tcp:[HOST]:PORT-[GUEST]:PORT][,restrict] or none; once for each");
   app.add_option("--serial", o.serial, "stdio, file:PATH, socket:PATH, socket:[HOST:]PORT or none")
       ->capture_default_str();

@@ -15,6 +15,7 @@
 #include "machines/host/disk.h"
 #include "machines/host/entropy.h"
 #include "machines/host/net.h"
+#include "machines/host/option_list.h"
 
 namespace mimus::cli {
 namespace {
@@ -29,7 +30,8 @@ class Session {
 
   Expected<int> run() {
     MIMUS_TRY(isa_, make_isa(options_));
-    MIMUS_TRY(auto board, isa_.make_board(options_.machine));
+    MIMUS_TRY(const std::string machine, read_machine());
+    MIMUS_TRY(auto board, isa_.make_board(machine));
     MIMUS_TRY(engines_, EngineSet::make(*isa_.frontend, options_.engine, {options_.warm_after, options_.code_memory}));
     MIMUS_CHECK(make_accelerator());
     HostSignals signals(vm_.events(), signal_handlers());
@@ -83,7 +85,8 @@ class Session {
     }
     for (const std::string& spec : options_.disks) {
       MIMUS_TRY(auto disk, open_disk(spec, vm_.events()));
-      config_.disks.push_back(&vm_.add_endpoint(std::move(disk)));
+      MIMUS_TRY(auto interface, disk_interface(spec));
+      config_.disks.push_back({&vm_.add_endpoint(std::move(disk)), interface});
     }
     for (const std::string& spec : options_.networks) {
       MIMUS_TRY(auto network, open_net(spec, vm_.events(), vm_.clock(), &vm_));
@@ -95,6 +98,27 @@ class Session {
       return usage_error(fmt::format("--entropy {}: wanted host or none", options_.entropy));
     }
     return {};
+  }
+
+  static Expected<DiskInterface> disk_interface(std::string_view spec) {
+    const OptionList list(spec);
+    const std::string* interface = list.value("if");
+    if (!interface || *interface == "virtio") return DiskInterface::virtio;
+    if (*interface == "nvme") return DiskInterface::nvme;
+    return usage_error(fmt::format("--disk {}: unknown interface '{}'; there are: virtio, nvme", spec, *interface));
+  }
+
+  // NAME[,virtio=mmio|pci]; the board's name.
+  Expected<std::string> read_machine() {
+    static constexpr std::string_view kKnown[] = {"virtio"};
+    const OptionList list(options_.machine);
+    MIMUS_CHECK(list.allow_only("--machine " + list.first(), kKnown));
+    if (const std::string* bus = list.value("virtio")) {
+      if (*bus != "mmio" && *bus != "pci")
+        return usage_error(fmt::format("--machine {}: virtio devices sit on mmio or pci", options_.machine));
+      config_.virtio = *bus == "pci" ? VirtioBus::pci : VirtioBus::mmio;
+    }
+    return list.first();
   }
 
   // Null for "none".

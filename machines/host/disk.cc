@@ -15,7 +15,7 @@ std::string file_name(const std::string& path) { return path.substr(path.rfind('
 }  // namespace
 
 Expected<std::unique_ptr<BlockEndpoint>> open_disk(std::string_view spec, EventQueue& events) {
-  static constexpr std::string_view kKnown[] = {"format", "readonly", "serial"};
+  static constexpr std::string_view kKnown[] = {"format", "if", "readonly", "serial"};
   const OptionList options(spec);
   if (options.first().empty()) return usage_error("--disk: a file name is missing; --disk FILE[,format=..][,readonly]");
   MIMUS_CHECK(options.allow_only("--disk " + options.first(), kKnown));

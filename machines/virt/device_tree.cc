@@ -8,6 +8,7 @@
 #include "hw/intc/riscv_clint.h"
 #include "hw/intc/riscv_plic.h"
 #include "hw/misc/test_finisher.h"
+#include "hw/pci/host_bridge.h"
 #include "hw/timer/goldfish_rtc.h"
 #include "machines/virt/fdt_builder.h"
 #include "machines/virt/memory_map.h"
@@ -117,8 +118,41 @@ void finisher_action(FdtBuilder& t, const char* name, const char* compatible, u3
   t.cells("value", {value});
 }
 
+// Source: PCI Bus Binding to IEEE 1275-1994, 2.2.1.1 (phys.hi) and 12 (interrupt mapping); host-generic-pci.yaml.
+void pci(FdtBuilder& t, u32 controller, u64 ram) {
+  constexpr u32 kIo = 0x01000000, kMemory32 = 0x02000000, kMemory64 = 0x43000000;
+  constexpr unsigned kPins = pci::kIntxLines;
+  auto high = [](u64 value) { return u32(value >> 32); };
+  auto low = [](u64 value) { return u32(value); };
+  auto node = t.node(unit("pci", kPciEcamBase));
+  t.string("compatible", "pci-host-ecam-generic");
+  t.string("device_type", "pci");
+  t.cells("#address-cells", {3});
+  t.cells("#size-cells", {2});
+  t.cells("#interrupt-cells", {1});
+  t.cells("linux,pci-domain", {0});
+  t.cells("bus-range", {0, u32(kPciEcamSize / pci::HostBridge::kEcamBytesPerBus) - 1});
+  t.empty("dma-coherent");
+  t.pairs("reg", {kPciEcamBase, kPciEcamSize});
+  std::vector<u32> ranges;
+  auto window = [&](u32 space, u64 bus, GuestPa base, u64 size) {
+    ranges.insert(ranges.end(), {space, high(bus), low(bus), high(base), low(base), high(size), low(size)});
+  };
+  window(kIo, 0, kPciIoBase, kPciIoSize);
+  window(kMemory32, kPciMemory32Base, kPciMemory32Base, kPciMemory32Size);
+  window(kMemory64, pci_memory64_base(ram), pci_memory64_base(ram), kPciMemory64Size);
+  t.cells("ranges", ranges);
+  std::vector<u32> wires;
+  for (u32 slot = 0; slot < kPins; slot++) {
+    for (u32 pin = 0; pin < kPins; pin++)
+      wires.insert(wires.end(), {slot << 11, 0, 0, pin + 1, controller, kPciIrq + pci::intx_line(slot + pin)});
+  }
+  t.cells("interrupt-map", wires);
+  t.cells("interrupt-map-mask", {(kPins - 1) << 11, 0, 0, 7});
+}
+
 // Returns the phandle of the finisher.
-u32 soc(FdtBuilder& t, const std::vector<u32>& harts) {
+u32 soc(FdtBuilder& t, const std::vector<u32>& harts, u64 ram) {
   auto node = t.node("soc");
   t.string("compatible", "simple-bus");
   t.cells("#address-cells", {2});
@@ -147,6 +181,7 @@ u32 soc(FdtBuilder& t, const std::vector<u32>& harts) {
     t.pairs("reg", {base, kVirtioStride});
     interrupt(t, controller, kVirtioIrq + slot);
   }
+  pci(t, controller, ram);
   return finisher_handle;
 }
 
@@ -172,7 +207,7 @@ Expected<std::vector<u8>> make_device_tree(const TreeInfo& info) {
       t.pairs("reg", {kRamBase, info.memory});
     }
     reserved_memory(t, info);
-    const u32 finisher_handle = soc(t, cpus(t, info));
+    const u32 finisher_handle = soc(t, cpus(t, info), info.memory);
     finisher_action(t, "poweroff", "syscon-poweroff", finisher_handle, TestFinisher::kPass);
     finisher_action(t, "reboot", "syscon-reboot", finisher_handle, TestFinisher::kReset);
   }

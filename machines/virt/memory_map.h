@@ -16,15 +16,28 @@ inline constexpr GuestPa kUartBase = 0x10000000;
 inline constexpr GuestPa kVirtioBase = 0x10001000;
 inline constexpr u64 kVirtioStride = 0x1000;
 inline constexpr unsigned kVirtioSlots = 8;
+inline constexpr GuestPa kPciIoBase = 0x3000000;
+inline constexpr u64 kPciIoSize = 0x10000;
+inline constexpr GuestPa kPciEcamBase = 0x30000000;
+inline constexpr u64 kPciEcamSize = 0x10000000;  // 256 buses
+inline constexpr GuestPa kPciMemory32Base = 0x40000000;
+inline constexpr u64 kPciMemory32Size = 0x40000000;
+inline constexpr u64 kPciMemory64Size = u64{16} << 30;
 inline constexpr GuestPa kRamBase = 0x80000000;
 
 inline constexpr u32 kVirtioIrq = 1;  // slot i: 1 + i
 inline constexpr u32 kUartIrq = 10;
 inline constexpr u32 kRtcIrq = 11;
+inline constexpr u32 kPciIrq = 32;  // INTx wire i: 32 + i
 
 inline constexpr u64 kFirmwareSize = 0x80000;    // what our own firmware keeps for itself at the start of RAM
 inline constexpr u64 kPayloadOffset = 0x200000;  // of a flat S-mode payload, from the start of RAM
 inline constexpr u64 kTimebaseHz = 10'000'000;
 inline constexpr u32 kMaxCpus = 8;
+
+// The window for large BARs lies above RAM, aligned to its size.
+constexpr GuestPa pci_memory64_base(u64 ram) {
+  return (kRamBase + ram + kPciMemory64Size - 1) / kPciMemory64Size * kPciMemory64Size;
+}
 
 }  // namespace mimus::virt

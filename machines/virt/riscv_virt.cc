@@ -8,13 +8,9 @@
 #include "hw/intc/riscv_plic.h"
 #include "hw/misc/test_finisher.h"
 #include "hw/timer/goldfish_rtc.h"
-#include "hw/virtio/block.h"
-#include "hw/virtio/console.h"
-#include "hw/virtio/entropy.h"
-#include "hw/virtio/mmio.h"
-#include "hw/virtio/net.h"
 #include "machines/virt/boot.h"
 #include "machines/virt/memory_map.h"
+#include "machines/virt/peripherals.h"
 
 namespace mimus::virt {
 namespace {
@@ -28,7 +24,7 @@ class RiscvVirt final : public Board {
  private:
   Expected<void> check(const MachineConfig& config) const;
   Expected<void> add_devices(Vm& vm, const MachineConfig& config) const;
-  Expected<void> add_virtio(Vm& vm, const MachineConfig& config, IrqSink& plic) const;
+  Expected<void> add_peripherals(Vm& vm, const MachineConfig& config, IrqSink& plic) const;
   Expected<void> add_software(Vm& vm, const MachineConfig& config) const;
 
   RiscvCpuInfo cpu_;
@@ -57,38 +53,15 @@ Expected<void> RiscvVirt::add_devices(Vm& vm, const MachineConfig& config) const
   MIMUS_CHECK(memory.add_device("clint", kClintBase, RiscvClint::kSize, clint, 0));
   MIMUS_CHECK(memory.add_device("plic", kPlicBase, kPlicSize, plic, 0));
   MIMUS_CHECK(memory.add_device("uart", kUartBase, Ns16550a::kSize, uart, 0));
-  return add_virtio(vm, config, plic);
+  return add_peripherals(vm, config, plic);
 }
 
-// Slots are filled in the order disks, networks, consoles, entropy; the rest stay empty.
-Expected<void> RiscvVirt::add_virtio(Vm& vm, const MachineConfig& config, IrqSink& plic) const {
-  std::vector<std::unique_ptr<virtio::VirtioDevice>> devices;
-  const virtio::Wiring wiring{vm.memory(), &vm};
-  for (size_t i = 0; i < config.disks.size(); i++)
-    devices.push_back(std::make_unique<virtio::Block>(fmt::format("disk{}", i), *config.disks[i], wiring));
-  for (size_t i = 0; i < config.networks.size(); i++) {
-    virtio::Net::Options options;
-    options.mac[5] = u8(options.mac[5] + i);
-    devices.push_back(std::make_unique<virtio::Net>(fmt::format("net{}", i), *config.networks[i], options, wiring));
-  }
-  for (size_t i = 0; i < config.consoles.size(); i++) {
-    devices.push_back(
-        std::make_unique<virtio::Console>(fmt::format("console{}", i), *config.consoles[i], std::nullopt, wiring));
-  }
-  if (config.entropy) devices.push_back(std::make_unique<virtio::Entropy>("entropy", *config.entropy, wiring));
-  if (devices.size() > kVirtioSlots) {
-    return usage_error(fmt::format("{} disks, networks and other virtio devices, but the virt board has {} slots",
-                                   devices.size(), kVirtioSlots));
-  }
-  devices.resize(kVirtioSlots);
-  for (u32 slot = 0; slot < kVirtioSlots; slot++) {
-    std::string name = fmt::format("virtio{}", slot);
-    auto& device = vm.add_device(
-        std::make_unique<virtio::Mmio>(name, IrqLine{&plic, kVirtioIrq + slot}, std::move(devices[slot])));
-    MIMUS_CHECK(
-        vm.memory().add_device(name, kVirtioBase + slot * kVirtioStride, virtio::Mmio::kWindowBytes, device, 0));
-  }
-  return {};
+Expected<void> RiscvVirt::add_peripherals(Vm& vm, const MachineConfig& config, IrqSink& plic) const {
+  auto devices = make_virtio_devices(vm, config);
+  decltype(devices) none;
+  const bool on_pci = config.virtio == VirtioBus::pci;
+  MIMUS_CHECK(add_mmio_slots(vm, std::move(on_pci ? none : devices), plic));
+  return add_pci(vm, config, std::move(on_pci ? devices : none), plic);
 }
 
 Expected<void> RiscvVirt::add_software(Vm& vm, const MachineConfig& config) const {

@@ -11,6 +11,14 @@
 
 namespace mimus {
 
+enum class VirtioBus { mmio, pci };
+enum class DiskInterface { virtio, nvme };
+
+struct Disk {
+  BlockEndpoint* endpoint;
+  DiskInterface interface = DiskInterface::virtio;
+};
+
 struct MachineConfig {
   u64 memory = u64{512} << 20;  // bytes, a multiple of the page size
   u32 cpus = 1;
@@ -20,8 +28,9 @@ struct MachineConfig {
   std::string append;       // kernel command line
   std::string device_tree;  // file; empty: the board's own
 
+  VirtioBus virtio = VirtioBus::mmio;  // where virtio devices sit
   CharEndpoint* serial = nullptr;  // null: output is dropped
-  std::vector<BlockEndpoint*> disks;
+  std::vector<Disk> disks;
   std::vector<NetEndpoint*> networks;
   std::vector<CharEndpoint*> consoles;
   EntropyEndpoint* entropy = nullptr;

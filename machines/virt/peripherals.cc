@@ -1,0 +1,81 @@
+#include "machines/virt/peripherals.h"
+
+#include <fmt/format.h>
+
+#include "hw/virtio/block.h"
+#include "hw/virtio/console.h"
+#include "hw/virtio/entropy.h"
+#include "hw/virtio/mmio.h"
+#include "hw/virtio/net.h"
+#include "hw/virtio/pci.h"
+#include "machines/virt/memory_map.h"
+
+namespace mimus::virt {
+namespace {
+
+using VirtioDevices = std::vector<std::unique_ptr<virtio::VirtioDevice>>;
+
+Expected<void> map_windows(PhysicalMemory& memory, pci::HostBridge& bridge, u64 ram) {
+  using Bridge = pci::HostBridge;
+  MIMUS_CHECK(memory.add_device("pci ecam", kPciEcamBase, kPciEcamSize, bridge, Bridge::kEcam));
+  MIMUS_CHECK(memory.add_device("pci io", kPciIoBase, kPciIoSize, bridge, Bridge::kIoWindow));
+  MIMUS_CHECK(memory.add_device("pci mmio", kPciMemory32Base, kPciMemory32Size, bridge, Bridge::kMemoryWindow32));
+  return memory.add_device("pci mmio64", pci_memory64_base(ram), kPciMemory64Size, bridge, Bridge::kMemoryWindow64);
+}
+
+}  // namespace
+
+VirtioDevices make_virtio_devices(Vm& vm, const MachineConfig& config) {
+  VirtioDevices devices;
+  const virtio::Wiring wiring{vm.memory(), &vm};
+  for (size_t i = 0; i < config.disks.size(); i++) {
+    if (config.disks[i].interface == DiskInterface::virtio)
+      devices.push_back(std::make_unique<virtio::Block>(fmt::format("disk{}", i), *config.disks[i].endpoint, wiring));
+  }
+  for (size_t i = 0; i < config.networks.size(); i++) {
+    virtio::Net::Options options;
+    options.mac[5] = u8(options.mac[5] + i);
+    devices.push_back(std::make_unique<virtio::Net>(fmt::format("net{}", i), *config.networks[i], options, wiring));
+  }
+  for (size_t i = 0; i < config.consoles.size(); i++) {
+    devices.push_back(
+        std::make_unique<virtio::Console>(fmt::format("console{}", i), *config.consoles[i], std::nullopt, wiring));
+  }
+  if (config.entropy) devices.push_back(std::make_unique<virtio::Entropy>("entropy", *config.entropy, wiring));
+  return devices;
+}
+
+Expected<void> add_mmio_slots(Vm& vm, VirtioDevices devices, IrqSink& controller) {
+  if (devices.size() > kVirtioSlots) {
+    return usage_error(
+        fmt::format("{} disks, networks and other virtio devices, but the virt board has {} slots; "
+                    "--machine virt,virtio=pci has more",
+                    devices.size(), kVirtioSlots));
+  }
+  devices.resize(kVirtioSlots);
+  for (u32 slot = 0; slot < kVirtioSlots; slot++) {
+    std::string name = fmt::format("virtio{}", slot);
+    auto& device = vm.add_device(
+        std::make_unique<virtio::Mmio>(name, IrqLine{&controller, kVirtioIrq + slot}, std::move(devices[slot])));
+    MIMUS_CHECK(
+        vm.memory().add_device(name, kVirtioBase + slot * kVirtioStride, virtio::Mmio::kWindowBytes, device, 0));
+  }
+  return {};
+}
+
+Expected<void> add_pci(Vm& vm, const MachineConfig& config, VirtioDevices on_pci, IrqSink& controller) {
+  std::array<IrqLine, pci::kIntxLines> intx;
+  for (u32 i = 0; i < pci::kIntxLines; i++) intx[i] = {&controller, kPciIrq + i};
+  auto& bridge = vm.add_device(std::make_unique<pci::HostBridge>(
+      vm.memory(), intx,
+      std::array<u64, pci::HostBridge::kRegions>{0, 0, kPciMemory32Base, pci_memory64_base(config.memory)}));
+  MIMUS_CHECK(map_windows(vm.memory(), bridge, config.memory));
+  for (auto& device : on_pci) {
+    std::string name = device->name();
+    if (!bridge.add(std::make_unique<virtio::Pci>(name, std::move(device))))
+      return usage_error(fmt::format("the PCI bus has {} slots only: too many devices", pci::kSlots));
+  }
+  return {};
+}
+
+}  // namespace mimus::virt
