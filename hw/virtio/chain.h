@@ -2,54 +2,18 @@
 // Source: VIRTIO 1.2, 2.7.4 (message framing: devices make no assumption about how bytes are spread over descriptors).
 #pragma once
 
-#include <algorithm>
-#include <span>
-#include <vector>
-
-#include "core/base/types.h"
-#include "core/memory/physical.h"
+#include "core/memory/dma.h"
 
 namespace mimus::virtio {
 
-// Bytes of guest RAM that are contiguous in the host. A descriptor that crosses ranges becomes several pieces.
-struct Piece {
-  const MemoryRange* range;
-  GuestPa pa;
-  std::span<u8> bytes;
-};
-using Pieces = std::vector<Piece>;
-
-u64 total_bytes(std::span<const Piece> pieces);
-
-// Appends [pa, pa + length) to `pieces`. False if a byte of it is not RAM (ROM will do when `writable` is false).
-bool resolve(const PhysicalMemory& memory, GuestPa pa, u64 length, bool writable, Pieces& pieces);
-
-// Copies from byte `offset` of the pieces on; returns how many bytes there were (fewer than asked at the end).
-size_t gather(std::span<const Piece> pieces, u64 offset, std::span<u8> out);
-
-// Copies into the pieces from byte `offset` on, with the marks and code invalidation of DMA.
-size_t scatter(PhysicalMemory& memory, std::span<const Piece> pieces, u64 offset, std::span<const u8> data);
-
-// To be called after the bytes of the pieces were written in place: see PhysicalMemory::note_written.
-void note_written(PhysicalMemory& memory, std::span<const Piece> pieces);
-
-// The spans of bytes [offset, offset + length) of the pieces; clipped at their end.
-template <class Byte>
-std::vector<std::span<Byte>> slice(std::span<const Piece> pieces, u64 offset, u64 length) {
-  std::vector<std::span<Byte>> out;
-  for (const Piece& piece : pieces) {
-    if (length == 0) break;
-    if (offset >= piece.bytes.size()) {
-      offset -= piece.bytes.size();
-      continue;
-    }
-    const u64 count = std::min<u64>(piece.bytes.size() - offset, length);
-    out.push_back(piece.bytes.subspan(offset, count));
-    length -= count;
-    offset = 0;
-  }
-  return out;
-}
+using dma::gather;
+using dma::note_written;
+using dma::Piece;
+using dma::Pieces;
+using dma::resolve;
+using dma::scatter;
+using dma::slice;
+using dma::total_bytes;
 
 struct Chain {
   u16 head = 0;     // index of its first descriptor, which names it in the used ring

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "hw/block/nvme.h"
 #include "hw/virtio/block.h"
 #include "hw/virtio/console.h"
 #include "hw/virtio/entropy.h"
@@ -70,11 +71,17 @@ Expected<void> add_pci(Vm& vm, const MachineConfig& config, VirtioDevices on_pci
       vm.memory(), intx,
       std::array<u64, pci::HostBridge::kRegions>{0, 0, kPciMemory32Base, pci_memory64_base(config.memory)}));
   MIMUS_CHECK(map_windows(vm.memory(), bridge, config.memory));
+  bool fits = true;
   for (auto& device : on_pci) {
     std::string name = device->name();
-    if (!bridge.add(std::make_unique<virtio::Pci>(name, std::move(device))))
-      return usage_error(fmt::format("the PCI bus has {} slots only: too many devices", pci::kSlots));
+    fits &= bridge.add(std::make_unique<virtio::Pci>(name, std::move(device)));
   }
+  for (size_t i = 0; i < config.disks.size(); i++) {
+    if (config.disks[i].interface != DiskInterface::nvme) continue;
+    fits &= bridge.add(
+        std::make_unique<nvme::Controller>(fmt::format("nvme{}", i), *config.disks[i].endpoint, vm.memory(), &vm));
+  }
+  if (!fits) return usage_error(fmt::format("the PCI bus has {} slots only: too many devices", pci::kSlots));
   return {};
 }
 

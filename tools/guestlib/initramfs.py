@@ -33,7 +33,7 @@ case $1 in
 esac
 """
 
-VIRTIO = ["virtio_mmio", "virtio_rng", "virtio_blk", "virtio_net"]
+DRIVERS = ["virtio_mmio", "virtio_rng", "virtio_blk", "virtio_net", "nvme"]
 FILE_SYSTEMS = ["crc32c_generic", "ext4"]
 
 
@@ -55,7 +55,7 @@ def write_busybox(busybox, out):
 def write_modules(modules, out):
     """modules: kernel.Modules. Loaded by /init in the order written here."""
     archive = Archive()
-    chosen = modules.ordered(VIRTIO + FILE_SYSTEMS)
+    chosen = modules.ordered(DRIVERS + FILE_SYSTEMS)
     for name, content in chosen:
         archive.file(f"lib/modules/{name}.ko", content)
     archive.file("lib/modules/order", "".join(name + "\n" for name, _ in chosen).encode())

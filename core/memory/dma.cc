@@ -1,6 +1,8 @@
-#include "hw/virtio/chain.h"
+#include "core/memory/dma.h"
 
-namespace mimus::virtio {
+#include <cstring>
+
+namespace mimus::dma {
 
 u64 total_bytes(std::span<const Piece> pieces) {
   u64 sum = 0;
@@ -60,4 +62,4 @@ void note_written(PhysicalMemory& memory, std::span<const Piece> pieces) {
   for (const Piece& piece : pieces) memory.note_written(*piece.range, piece.pa, piece.bytes.size());
 }
 
-}  // namespace mimus::virtio
+}  // namespace mimus::dma
