@@ -132,22 +132,23 @@ def file_in_image(image, name, scratch):
     return hashlib.md5(out.read_bytes()).hexdigest()
 
 
-def disk_write(context, smp=1):
+def disk_write(context, smp=1, device="vda", interface="virtio", virtio="mmio"):
     """mkfs in the guest, a large file written, read back after a remount, and verified on the host."""
     image = context.scratch / "disk.raw"
     with open(image, "wb") as file:
         file.truncate(256 * MIB)
     size = 48
-    with context.start(busybox("riscv64-initrd", disks=(Disk(str(image)),), smp=smp)) as console:
+    disk = Disk(str(image), interface=interface)
+    with context.start(busybox("riscv64-initrd", disks=(disk,), smp=smp, virtio=virtio)) as console:
         console.expect(PROMPT, context.wait(60))
         run = partial(console.run, timeout=context.wait(90))
-        require(run("cat /sys/block/vda/size") == str(256 * MIB // 512), "size of the disk")
-        run("mke2fs -F /dev/vda >/dev/null && mount -t ext4 /dev/vda /mnt")
+        require(run(f"cat /sys/block/{device}/size") == str(256 * MIB // 512), "size of the disk")
+        run(f"mke2fs -F /dev/{device} >/dev/null && mount -t ext4 /dev/{device} /mnt")
         run(f"dd if=/dev/urandom of=/tmp/block bs=1M count=4 2>/dev/null; for i in $(seq 1 {size // 4}); do cat /tmp/block; "
             "echo $i; done >/mnt/large")
         first = run("md5sum </mnt/large").split()[0]
         run("for i in $(seq 1 200); do mkdir -p /mnt/d/$i; echo $i >/mnt/d/$i/n; done; rm -r /mnt/d/1?")
-        run("umount /mnt; echo 3 >/proc/sys/vm/drop_caches; mount -t ext4 -o ro /dev/vda /mnt")
+        run(f"umount /mnt; echo 3 >/proc/sys/vm/drop_caches; mount -t ext4 -o ro /dev/{device} /mnt")
         require(run("md5sum </mnt/large").split()[0] == first, "the guest reads back something else")
         require(run("cat /mnt/d/*/n | wc -l").strip() == "190", "small files after the remount")
         run("umount /mnt")
@@ -337,6 +338,8 @@ SCENARIOS = {scenario.name: scenario for scenario in (
     Scenario("opensbi-smp4", partial(opensbi, smp=4), "the kernel under OpenSBI on 4 harts"),
     Scenario("uboot", uboot, "OpenSBI, U-Boot, the kernel from a disk", timeout=180),
     Scenario("disk-write", disk_write, "mkfs, a large file, verified by guest and host"),
+    Scenario("disk-pci", partial(disk_write, virtio="pci"), "the same on virtio over PCI"),
+    Scenario("disk-nvme", partial(disk_write, device="nvme0n1", interface="nvme"), "the same on NVMe"),
     Scenario("disk-journal", disk_journal, "ext4 with a journal, power-off while mounted"),
     Scenario("disk-qcow2", disk_qcow2, "a read-only qcow2 disk"),
     Scenario("disk-write-smp4", partial(disk_write, smp=4), "the same on 4 harts", long=True),

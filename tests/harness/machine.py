@@ -22,6 +22,7 @@ class Disk:
     path: str
     format: str = "raw"
     readonly: bool = False
+    interface: str = "virtio"  # or "nvme"
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Machine:
     disks: tuple = ()
     network: bool = False
     forwards: tuple = ()  # of (port on the host's loopback, port in the guest), TCP
+    virtio: str = "mmio"  # or "pci"
     smp: int = 1
     memory: str = "512M"
 
@@ -50,15 +52,20 @@ class Mimus:
 
     def command(self, machine):
         words = [self.program, "run", "--isa", "riscv64", "--engine", self.engine, "--smp", str(machine.smp),
-                 "--memory", machine.memory, *self._options]
+                 "--memory", machine.memory, "--machine", f"virt,virtio={machine.virtio}", *self._options]
         for option in ("firmware", "kernel", "initrd", "append"):
             if getattr(machine, option):
                 words += ["--" + option, getattr(machine, option)]
         for disk in machine.disks:
-            words += ["--disk", f"{disk.path},format={disk.format}" + (",readonly" if disk.readonly else "")]
+            words += ["--disk", f"{disk.path},format={disk.format}" + (",readonly" if disk.readonly else "")
+                      + f",if={disk.interface}"]
         if machine.network:
             words += ["--net", "user" + "".join(f",hostfwd=tcp:127.0.0.1:{a}-:{b}" for a, b in machine.forwards)]
         return words
+
+
+DISK_DEVICES = {("virtio", "mmio"): "virtio-blk-device", ("virtio", "pci"): "virtio-blk-pci",
+                ("nvme", "mmio"): "nvme,serial=disk", ("nvme", "pci"): "nvme,serial=disk"}
 
 
 class Qemu:
@@ -81,10 +88,10 @@ class Qemu:
                 words += [name, getattr(machine, option)]
         for index, disk in enumerate(machine.disks):
             words += ["-drive", f"id=d{index},if=none,format={disk.format},file={disk.path}"
-                      + (",readonly=on" if disk.readonly else ""), "-device", f"virtio-blk-device,drive=d{index}"]
+                      + (",readonly=on" if disk.readonly else ""), "-device", f"{DISK_DEVICES[disk.interface, machine.virtio]},drive=d{index}"]
         if machine.network:
             words += ["-netdev", "user,id=n0" + "".join(f",hostfwd=tcp:127.0.0.1:{a}-:{b}" for a, b in machine.forwards),
-                      "-device", "virtio-net-device,netdev=n0"]
+                      "-device", ("virtio-net-pci" if machine.virtio == "pci" else "virtio-net-device") + ",netdev=n0"]
         return words
 
 
