@@ -34,6 +34,9 @@ Ns16550a::Ns16550a(Clock& clock, EventQueue& events, IrqLine irq, CharEndpoint* 
     : clock_(clock), events_(events), irq_(irq), endpoint_(endpoint), timeout_(events.create_timer([this] {
         timeout_pending_ = receiver_.count > 0;
         update_irq();
+      })), listen_(events.create_timer([this] {
+        listening_ = true;
+        if (endpoint_) endpoint_->resume();
       })) {
   if (endpoint_) {
     endpoint_->attach({
@@ -91,6 +94,9 @@ u8 Ns16550a::line_status() {
   if (!transmitter_.count) status |= kLsrThre | kTemt;
   overrun_ = false;
   update_irq();
+  if (!receiver_.count && !transmitter_.count && !listening()) {
+    if (++polls_ == kListeningPolls && endpoint_) endpoint_->resume();
+  }
   return status;
 }
 
@@ -109,7 +115,17 @@ void Ns16550a::set_modem_lines() {
 
 // -- receiver --
 
-size_t Ns16550a::room() const { return loopback() ? 0 : size_t(capacity() - std::min(receiver_.count, capacity())); }
+bool Ns16550a::listening() const { return listening_ || polls_ == kListeningPolls; }
+
+void Ns16550a::stop_listening() {
+  listening_ = false;
+  events_.disarm(listen_);
+}
+
+size_t Ns16550a::room() const {
+  if (loopback() || !listening()) return 0;
+  return size_t(capacity() - std::min(receiver_.count, capacity()));
+}
 
 void Ns16550a::restart_timeout() {
   timeout_pending_ = false;
@@ -142,6 +158,7 @@ u8 Ns16550a::read_rbr() {
 }
 
 void Ns16550a::clear_receiver() {
+  polls_ = 0;
   receiver_.count = 0;
   restart_timeout();
   if (endpoint_) endpoint_->resume();
@@ -164,6 +181,7 @@ void Ns16550a::transmit() {
 
 void Ns16550a::write_thr(u8 byte) {
   thre_pending_ = false;
+  if (!listening()) polls_ = 0;  // LSR was read to send this
   if (loopback()) {
     receive(byte);
     return transmitter_empty();
@@ -179,6 +197,9 @@ void Ns16550a::write_thr(u8 byte) {
 void Ns16550a::write_ier(u8 value) {
   const u8 turned_on = u8(value & ~ier_);
   ier_ = value & kIerMask;
+  polls_ = 0;
+  if (turned_on & kErbfi) events_.arm(listen_, clock_.now_ns() + receive_timeout_ns());
+  if (!(ier_ & kErbfi)) stop_listening();
   if ((turned_on & kEtbei) && !transmitter_.count) thre_pending_ = true;
   update_irq();
 }
@@ -244,13 +265,14 @@ void Ns16550a::reset(ResetKind) {
   divisor_ = 2;
   overrun_ = thre_pending_ = false;
   transmitter_.count = 0;
+  stop_listening();
   clear_receiver();
   set_modem_lines();
   msr_ &= u8(~kDeltas);
   update_irq();
 }
 
-// Left out: how much of the receive timeout has passed; it starts anew.
+// Left out: how much of the receive timeout has passed (it starts anew); how long the receive interrupt has been on.
 void Ns16550a::visit_state(StateVisitor& visitor) {
   visitor.begin("uart", 1);
   receiver_.visit(visitor, "receiver");
@@ -262,6 +284,7 @@ void Ns16550a::visit_state(StateVisitor& visitor) {
   visitor.index("mcr", mcr_, kMcrMask + 1);
   visitor.field("msr", msr_);
   visitor.field("scr", scr_);
+  visitor.index("polls", polls_, kListeningPolls + 1);
   visitor.field("overrun", overrun_);
   visitor.field("timeout_pending", timeout_pending_);
   visitor.field("thre_pending", thre_pending_);
@@ -274,6 +297,8 @@ void Ns16550a::visit_state(StateVisitor& visitor) {
 
 void Ns16550a::after_load() {
   update_irq();
+  stop_listening();
+  listening_ = ier_ & kErbfi;
   if (receiver_.count && !timeout_pending_) restart_timeout();
   transmit();
   if (endpoint_) endpoint_->resume();

@@ -5,9 +5,11 @@
 //
 // What differs from the chip: characters move at the speed of the endpoint instead of the divisor's (which only sets
 // the length of the receive timeout); line errors and breaks do not occur; the modem inputs CTS, DSR and DCD are always
-// on outside of loopback.
+// on outside of loopback. Input waits in the endpoint until the guest listens: with the receive interrupt on for as
+// long as some characters take (drivers turn it on and off when they probe), or by reading LSR again and again with
+// nothing to send. What is piped in before a driver starts would otherwise be lost when it clears the FIFOs.
 //
-// Wiring: one interrupt line; a character endpoint (none: output is dropped); one timer of the event queue.
+// Wiring: one interrupt line; a character endpoint (none: output is dropped); two timers of the event queue.
 #pragma once
 
 #include <array>
@@ -35,6 +37,7 @@ class Ns16550a final : public Device {
 
  private:
   static constexpr u8 kFifoSize = 16;
+  static constexpr u8 kListeningPolls = 16;  // reads of LSR in a row
   struct Fifo {
     std::array<u8, kFifoSize> bytes{};
     u8 count = 0;
@@ -57,6 +60,8 @@ class Ns16550a final : public Device {
   void set_modem_lines();
 
   u8 read_rbr();
+  bool listening() const;
+  void stop_listening();
   size_t room() const;
   void receive(u8 byte);
   void restart_timeout();
@@ -72,7 +77,7 @@ class Ns16550a final : public Device {
   EventQueue& events_;
   IrqLine irq_;
   CharEndpoint* endpoint_;
-  EventQueue::TimerId timeout_;
+  EventQueue::TimerId timeout_, listen_;
 
   Fifo receiver_, transmitter_;
   u16 divisor_ = 2;
@@ -82,6 +87,8 @@ class Ns16550a final : public Device {
   u8 mcr_ = 0;
   u8 msr_ = 0;
   u8 scr_ = 0;
+  bool listening_ = false;  // by the receive interrupt
+  u8 polls_ = 0;            // reads of LSR in a row that had nothing to report, up to kListeningPolls
   bool overrun_ = false;
   bool timeout_pending_ = false;  // character timeout indication
   bool thre_pending_ = false;     // the transmitter became empty and nobody has seen it yet

@@ -101,6 +101,16 @@ def shell(context, smp=1):
         power_off(console, context)
 
 
+def piped(context):
+    """Commands that are on standard input before the machine starts reach the shell whole."""
+    commands = "echo begin\necho $((6 * 7)) end\npoweroff\n"
+    result = subprocess.run(context.driver.command(busybox()), input=commands.encode(), capture_output=True,
+                            timeout=context.wait(60), check=False)
+    output = result.stdout.decode(errors="replace").replace("\r", "")
+    require(result.returncode == 0, f"exit code {result.returncode}:\n{output}")
+    require("\nbegin\n" in output and "\n42 end\n" in output, f"commands were lost:\n{output}")
+
+
 def reboot(context):
     """The guest's reboot starts the machine again, in place."""
     with context.start(busybox()) as console:
@@ -254,14 +264,16 @@ def network(context, smp=1):
 
 # ---- firmware ----
 
-def uboot(context):
-    """OpenSBI, then U-Boot, then the kernel from a virtio disk."""
+def uboot(context, opensbi=False):
+    """Firmware (the built-in one or OpenSBI), then U-Boot, then the kernel from a virtio disk."""
     image = context.scratch / "disk.raw"
     shutil.copyfile(guests.product("riscv64-uboot-disk"), image)
-    firmware = guests.product("riscv64-opensbi") if context.driver.name == "mimus" else ""
+    opensbi = opensbi or context.driver.name != "mimus"
+    firmware = guests.product("riscv64-opensbi") if opensbi and context.driver.name == "mimus" else ""
     machine = Machine(firmware=firmware, kernel=guests.product("riscv64-uboot"), disks=(Disk(str(image)),), memory="1G")
     with context.start(machine) as console:
-        console.expect(r"OpenSBI v\d", context.wait(20))
+        if opensbi:
+            console.expect(r"OpenSBI v\d", context.wait(20))
         console.expect(r"U-Boot \d{4}", context.wait(30))
         console.expect(r"Linux version \d", context.wait(60))
         console.expect(PROMPT, context.wait(60))
@@ -334,9 +346,11 @@ SCENARIOS = {scenario.name: scenario for scenario in (
     Scenario("shell-auto", shell, "busybox shell, all engines together"),
     Scenario("shell-baseline-smp4", partial(shell, smp=4), "busybox shell on 4 harts, baseline", "baseline"),
     Scenario("shell-auto-smp4", partial(shell, smp=4), "busybox shell on 4 harts"),
+    Scenario("piped", piped, "commands piped in before the start"),
     Scenario("reboot", reboot, "the guest's reboot command, twice"),
     Scenario("opensbi-smp4", partial(opensbi, smp=4), "the kernel under OpenSBI on 4 harts"),
-    Scenario("uboot", uboot, "OpenSBI, U-Boot, the kernel from a disk", timeout=180),
+    Scenario("uboot", uboot, "built-in firmware, U-Boot, the kernel from a disk", timeout=180),
+    Scenario("opensbi-uboot", partial(uboot, opensbi=True), "OpenSBI, U-Boot, the kernel from a disk", timeout=180),
     Scenario("disk-write", disk_write, "mkfs, a large file, verified by guest and host"),
     Scenario("disk-pci", partial(disk_write, virtio="pci"), "the same on virtio over PCI"),
     Scenario("disk-nvme", partial(disk_write, device="nvme0n1", interface="nvme"), "the same on NVMe"),
@@ -347,5 +361,6 @@ SCENARIOS = {scenario.name: scenario for scenario in (
     Scenario("network-smp4", partial(network, smp=4), "the same on 4 harts", long=True),
     Scenario("installer", installer, "Debian's installer to its first dialogue", timeout=300),
     Scenario("debian", debian, "Debian 13 with systemd: login, network, files, power-off", timeout=1500, long=True),
+    Scenario("debian-baseline", debian, "the same, baseline", "baseline", timeout=1500, long=True),
     Scenario("debian-smp4", partial(debian, smp=4), "the same on 4 harts", timeout=1500, long=True),
 )}

@@ -25,6 +25,17 @@ struct Bench : TestBench {
     }
     return text;
   }
+  // As a driver with interrupts does.
+  void listen(u8 also = 0) {
+    set(kIer, u8(1 | also));
+    advance(kTimeoutNs);
+    console.deliver();
+  }
+  // As a driver without interrupts waits for input.
+  void poll() {
+    for (unsigned i = 0; i < 16; ++i) get(kLsr);
+    console.deliver();
+  }
   bool irq() { return sink.level(10); }
 };
 
@@ -33,10 +44,12 @@ TEST(Uart, PrintsAndReads) {
   b.print("hello\n");
   EXPECT_EQ(b.console.output, "hello\n");
   EXPECT_EQ(b.get(kLsr), 0x60);
+  b.poll();
   b.console.type("input longer than any FIFO");
   EXPECT_EQ(b.get(kLsr), 0x61);
   EXPECT_EQ(b.read_all(), "input longer than any FIFO");
   b.set(kIir, 1);
+  b.poll();
   b.console.type("input longer than any FIFO");
   EXPECT_EQ(b.read_all(), "input longer than any FIFO");
 }
@@ -97,7 +110,7 @@ TEST(Uart, BackPressureKeepsOrderAndLosesNothing) {
 TEST(Uart, TriggerLevelAndTimeout) {
   Bench b;
   b.set(kIir, 0x81);  // trigger at 8
-  b.set(kIer, 1);
+  b.listen();
   b.console.type("1234567");
   EXPECT_FALSE(b.irq());
   b.advance(kTimeoutNs);
@@ -118,13 +131,41 @@ TEST(Uart, TriggerLevelAndTimeout) {
 TEST(Uart, FifoReset) {
   Bench b;
   b.set(kIir, 1);
+  b.poll();
   b.console.type("abc");
+  EXPECT_EQ(b.get(kLsr), 0x61);
   b.set(kIir, 3);
   EXPECT_EQ(b.get(kLsr), 0x60);
+  b.poll();
   b.console.type("abc");
   b.set(kIir, 0);
   EXPECT_EQ(b.get(kLsr), 0x60) << "switching the FIFOs off clears them";
   EXPECT_EQ(b.get(kIir), 1);
+}
+
+TEST(Uart, InputWaitsUntilSomebodyListens) {
+  Bench b;
+  b.console.type("piped in");
+  EXPECT_EQ(b.get(kLsr), 0x60);
+  b.print("a message, ");  // reads of LSR for output do not count
+  for (unsigned i = 0; i < 40; ++i) {
+    EXPECT_EQ(b.get(kLsr), 0x60);
+    b.set(kData, '.');
+  }
+  b.console.deliver();
+  b.set(kIir, 7);  // what drivers do at start: clear everything, read everything, then turn the interrupt on
+  b.set(kIer, 0x0f);
+  b.console.deliver();
+  b.set(kIer, 0);
+  b.get(kLsr), b.get(kData), b.get(kIir), b.get(kMsr);
+  b.listen();
+  EXPECT_EQ(b.read_all(), "piped in");
+  b.set(kIer, 0);
+  b.console.type("for the next driver");
+  EXPECT_EQ(b.get(kLsr), 0x60);
+  b.poll();
+  b.set(kData, 'x');  // an echo does not end it
+  EXPECT_EQ(b.read_all(), "for the next driver");
 }
 
 TEST(Uart, Loopback) {
@@ -145,7 +186,7 @@ TEST(Uart, Loopback) {
   EXPECT_FALSE(b.irq());
   EXPECT_EQ(b.read_all(), "0123456789abcdef");
   b.set(kMcr, 0);
-  b.console.deliver();
+  b.poll();
   EXPECT_EQ(b.read_all(), "not now");
 }
 
@@ -166,7 +207,7 @@ TEST(Uart, StateInMidOperation) {
   Bench a, b;
   a.set(kLcr, 0x1b);
   a.set(kIir, 0xc1);
-  a.set(kIer, 3);
+  a.listen(2);
   a.console.type("in");
   a.console.accepts = 1;
   a.print("out");
