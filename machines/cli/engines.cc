@@ -78,7 +78,7 @@ Expected<Engine*> EngineSet::load_llvm(bool keep_listing) {
 void EngineSet::configure(dbt::CodeConfig& config) {
   config.tiers.fallback = interp_.get();
   config.tiers.cold = baseline_ ? baseline_.get() : interp_.get();
-  if (choice_->llvm) {
+  if (choice_->llvm && !layout_.flat()) {  // its code knows the software TLB alone
     config.tiers.load_warm = [this, listing = bool(config.dump.wants)] { return load_llvm(listing); };
     config.tiers.warm_after = warm_after_;
     config.tiers.warm_rate = warm_rate_;

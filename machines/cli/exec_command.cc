@@ -19,9 +19,10 @@ struct Machine {
 
 Expected<user::ExecCpu> make_cpu(const ExecOptions& options, ProcessMemory& memory) {
   MIMUS_TRY(auto model, riscv::parse_cpu_model(options.cpu));
+  const EngineSet::Tuning tuning{.memory = memory.base() ? MemoryModel::flat : MemoryModel::flat_zero};
   auto* machine = new Machine;
   machine->frontend = make_riscv_frontend(model);
-  MIMUS_TRY(machine->engines, EngineSet::make(*machine->frontend, options.engine, {}));
+  MIMUS_TRY(machine->engines, EngineSet::make(*machine->frontend, options.engine, tuning));
   dbt::UserDbtConfig config(*machine->frontend, memory);
   machine->engines->configure(config);
   return user::ExecCpu{dbt::make_user_dbt(std::move(config)), riscv::isa_extensions(model)};
