@@ -114,6 +114,27 @@ class Suite:
             raise GuestError(f"apt downloaded no file for {package} {version}")
         return version, path
 
+    def unpack_all(self, packages, target):
+        """Unpacks packages with everything that they depend on under `target`. Returns {package: version}."""
+        with locked(f"apt-{self.name}"):
+            self.update()
+            say(f"downloading {', '.join(packages)} with what they need ({self.name})")
+            command = ["apt-get", *self._options(), "-o", "Debug::NoLocking=1", "-o", "APT::Install-Recommends=0",
+                       "--yes", "--download-only", "install", "base-files", *packages]
+            run(command, f"downloading {', '.join(packages)} (is the network up?)")
+            chosen = run([*command, "--simulate"], "choosing packages")
+            versions = {line.split()[1]: line.split()[2].lstrip("(") for line in chosen.splitlines()
+                        if line.startswith("Inst ")}
+            target.mkdir(parents=True, exist_ok=True)
+            for package in sorted(versions, key=lambda name: name != "base-files"):  # brings /lib -> usr/lib
+                pattern = f"{package}_{versions[package].replace(':', '%3a')}_*.deb"
+                path = next((self.folder / "cache" / "archives").glob(pattern), None)
+                if path is None:
+                    raise GuestError(f"apt downloaded no file for {package} {versions[package]}")
+                run(["dpkg-deb", "-x", str(path), str(target)], f"unpacking {path.name}")
+                path.unlink()
+        return versions
+
     def unpack(self, package, target):
         """Downloads a package and unpacks its files under `target`. Returns the version."""
         with locked(f"apt-{self.name}"):

@@ -20,22 +20,25 @@ u64 host_or_null(const UserThread& thread, GuestVa address) {
   return address ? reinterpret_cast<u64>(thread.memory.host(address)) : 0;
 }
 
-// What the fourth argument of futex is for an operation.
+// What the fourth and fifth arguments of futex are for an operation; the others leave anything in them.
 bool has_timeout(unsigned op) {
   return op == FUTEX_WAIT || op == FUTEX_LOCK_PI || op == FUTEX_WAIT_BITSET || op == FUTEX_WAIT_REQUEUE_PI || op == 13;
+}
+bool has_second_word(unsigned op) {
+  return op == FUTEX_REQUEUE || op == FUTEX_CMP_REQUEUE || op == FUTEX_WAKE_OP || op == FUTEX_WAIT_REQUEUE_PI ||
+         op == FUTEX_CMP_REQUEUE_PI;
 }
 
 }  // namespace
 
 s64 call_futex(UserThread& thread, const Call&, const u64* arg) {
   const unsigned op = unsigned(arg[1]) & unsigned(FUTEX_CMD_MASK);
-  const bool timed = has_timeout(op);
-  if (!thread.memory.in_range(arg[0], 4) || !thread.memory.in_range(arg[4]) ||
-      (timed && !thread.memory.in_range(arg[3])))
+  const bool timed = has_timeout(op), second = has_second_word(op);
+  if (!thread.memory.in_range(arg[0], 4) || (timed && !thread.memory.in_range(arg[3])) ||
+      (second && !thread.memory.in_range(arg[4], 4)))
     return -EFAULT;
-  const u64 fourth = timed ? host_or_null(thread, arg[3]) : arg[3];
-  return thread.host(SYS_futex, u64(thread.memory.host(arg[0])), arg[1], arg[2], fourth, host_or_null(thread, arg[4]),
-                     arg[5]);
+  return thread.host(SYS_futex, u64(thread.memory.host(arg[0])), arg[1], arg[2],
+                     timed ? host_or_null(thread, arg[3]) : arg[3], second ? host_or_null(thread, arg[4]) : 0, arg[5]);
 }
 
 s64 call_futex_waitv(UserThread& thread, const Call&, const u64* arg) {
