@@ -51,15 +51,18 @@ class Start {
  private:
   Error error(std::string_view what) const { return {fmt::format("{}: {}", config_.program, what)}; }
 
-  // A bare name is looked up in PATH, as a shell does.
+  // A bare name is looked up in PATH, as a shell does; in the sysroot before the host.
   std::string find_in_path(const std::string& name) const {
     const char* list = getenv("PATH");
-    if (name.find('/') != std::string::npos || !list || access(name.c_str(), F_OK) == 0) return name;
-    for (std::string_view rest = list; !rest.empty();) {
-      const size_t colon = std::min(rest.find(':'), rest.size());
-      std::string candidate = fmt::format("{}/{}", rest.substr(0, colon), name);
-      rest.remove_prefix(std::min(colon + 1, rest.size()));
-      if (access(sysroot_->to_host(candidate).c_str(), X_OK) == 0) return candidate;
+    if (name.find('/') != std::string::npos || !list) return name;
+    for (const bool in_root : {true, false}) {
+      for (std::string_view rest = list; !rest.empty();) {
+        const size_t colon = std::min(rest.find(':'), rest.size());
+        std::string candidate = fmt::format("{}/{}", rest.substr(0, colon), name);
+        rest.remove_prefix(std::min(colon + 1, rest.size()));
+        const std::string host = sysroot_->to_host(candidate);
+        if ((host != candidate) == in_root && access(host.c_str(), X_OK) == 0) return candidate;
+      }
     }
     return name;
   }
