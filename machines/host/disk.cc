@@ -15,9 +15,10 @@ std::string file_name(const std::string& path) { return path.substr(path.rfind('
 }  // namespace
 
 Expected<std::unique_ptr<BlockEndpoint>> open_disk(std::string_view spec, EventQueue& events) {
-  static constexpr std::string_view kKnown[] = {"format", "if", "readonly", "serial"};
+  static constexpr std::string_view kKnown[] = {"format", "if", "readonly", "serial", "snapshot"};
   const OptionList options(spec);
-  if (options.first().empty()) return usage_error("--disk: a file name is missing; --disk FILE[,format=..][,readonly]");
+  if (options.first().empty())
+    return usage_error("--disk: a file name is missing; --disk FILE[,format=..][,readonly][,snapshot=on]");
   MIMUS_CHECK(options.allow_only("--disk " + options.first(), kKnown));
   MIMUS_TRY(const bool read_only, options.flag("readonly"));
   const std::string* format = options.value("format");
@@ -26,8 +27,14 @@ Expected<std::unique_ptr<BlockEndpoint>> open_disk(std::string_view spec, EventQ
   const std::string* serial = options.value("serial");
   if (serial && serial->size() > kMaxSerial)
     return usage_error("--disk " + options.first() + ": the serial number is longer than 20 bytes");
-  const auto access = read_only ? HostFile::Access::read_only : HostFile::Access::read_write;
+  MIMUS_TRY(const bool throw_away, options.flag("snapshot"));
+  if (throw_away && read_only)
+    return usage_error("--disk " + options.first() + ": readonly and snapshot=on exclude each other");
+  const auto access = read_only || throw_away ? HostFile::Access::read_only : HostFile::Access::read_write;
   MIMUS_TRY(auto image, open_image(options.first(), format ? *format : "", access));
+  if (throw_away) {
+    MIMUS_TRY(image, throw_away_overlay(std::move(image)));
+  }
   return std::make_unique<ThreadedDisk>(std::move(image),
                                         serial ? *serial : file_name(options.first()).substr(0, kMaxSerial), events);
 }

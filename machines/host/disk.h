@@ -1,4 +1,4 @@
-// Disks of the host: what --disk FILE[,format=raw|qcow2][,readonly][,serial=TEXT] describes.
+// Disks of the host: what --disk FILE[,format=raw|qcow2][,readonly][,snapshot=on][,serial=TEXT] describes.
 #pragma once
 
 #include <memory>
@@ -11,8 +11,9 @@
 
 namespace mimus {
 
-// The file stays open and locked as long as the endpoint lives. Without a format the file's first bytes decide. A
-// qcow2 image needs `readonly`. The serial number is at most 20 bytes; by default it is made from the file's name.
+// The file stays open and locked as long as the endpoint lives. Without a format the file's first bytes decide.
+// With `snapshot` the file is only read, and what the guest writes is forgotten at the end. The serial number is at
+// most 20 bytes; by default it is made from the file's name.
 Expected<std::unique_ptr<BlockEndpoint>> open_disk(std::string_view spec, EventQueue& events);
 
 }  // namespace mimus

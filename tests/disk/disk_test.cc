@@ -131,24 +131,24 @@ TEST_F(DiskTest, OneWriterOrManyReaders) {
   {
     auto writer = open_disk(path, events);
     ASSERT_TRUE(writer);
-    expect_error(path, "a.img: is in use by another machine");
-    expect_error(path + ",readonly", "a.img: is being written by another machine");
+    expect_error(path, "a.img: is in use by this process, as another disk; stop that one, or use ,readonly in both");
+    expect_error(path + ",readonly", "a.img: is being written by this process, as another disk");
   }
   auto reader = open_disk(path + ",readonly", events);
   ASSERT_TRUE(reader);
   EXPECT_TRUE((*reader)->read_only());
   EXPECT_TRUE(open_disk(path + ",readonly=on", events));
-  expect_error(path, "a.img: is in use by another machine");
+  expect_error(path, "a.img: is in use by");
 }
 
 TEST_F(DiskTest, MessagesForUsers) {
   const std::string path = dir.write("a.img", std::vector<u8>(4096, 7));
   expect_error("", "file name is missing");
-  expect_error(dir.file("none.img"), "none.img: no such file; a new empty disk is made with: truncate");
+  expect_error(dir.file("none.img"), "none.img: no such file; a new empty disk is made with: mimus img create");
   expect_error(dir.file(""), "is a directory");
   expect_error("/dev/null", "/dev/null: is neither a file nor a block device");
   expect_error(dir.write("empty.img", {}), "empty.img: is empty; give it a size");
-  expect_error(path + ",colour=red", "unknown option 'colour'; there are: format, readonly, serial");
+  expect_error(path + ",colour=red", "unknown option 'colour'; there are: format, if, readonly, serial, snapshot");
   expect_error(path + ",format=vmdk", "unknown format 'vmdk'; there are: raw, qcow2");
   expect_error(path + ",readonly=maybe", "on or off, not 'maybe'");
   expect_error(path + ",serial=123456789012345678901", "longer than 20 bytes");

@@ -5,7 +5,8 @@
 #include <array>
 #include <vector>
 
-#include "machines/host/block/qcow2_image.h"
+#include "machines/host/block/host_file.h"
+#include "machines/host/block/qcow2/image.h"
 #include "machines/host/block/raw_image.h"
 
 namespace mimus {
@@ -23,7 +24,7 @@ int memory_file(std::span<const u8> contents) {
 Expected<std::unique_ptr<BlockImage>> open_backing(const std::string&, const std::string& format) {
   if (format == "raw") return fail("no such file");
   static constexpr std::array<u8, 4096> kBacking{1, 2, 3};
-  MIMUS_TRY(HostFile file, HostFile::adopt(memory_file(kBacking), "backing", HostFile::Access::read_only));
+  MIMUS_TRY(auto file, HostFile::adopt(memory_file(kBacking), "backing", HostFile::Access::read_only));
   return RawImage::open(std::move(file), false);
 }
 
@@ -43,7 +44,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, size_t size) {
   using namespace mimus;
   auto file = HostFile::adopt(memory_file({data, size}), "fuzz", HostFile::Access::read_only);
   if (!file) return 0;
-  auto image = Qcow2Image::open(std::move(*file), open_backing);
+  auto image = qcow2::Image::open(std::move(*file), open_backing);
   if (image) read_some(**image);
   return 0;
 }

@@ -10,6 +10,7 @@
 #include "core/device/clock.h"
 #include "core/device/event_queue.h"
 #include "hw/virtio/block.h"
+#include "machines/host/block/host_file.h"
 #include "machines/host/block/raw_image.h"
 #include "machines/host/block/threaded_disk.h"
 #include "tests/virtio/guest_driver.h"
@@ -44,7 +45,7 @@ Expected<std::unique_ptr<BlockImage>> make_image() {
     const std::vector<u32> words(128, sector * 2654435761u);
     EXPECT_EQ(pwrite(fd, words.data(), 512, off_t(sector) * 512), 512);
   }
-  MIMUS_TRY(HostFile file, HostFile::adopt(fd, "disk", HostFile::Access::read_write));
+  MIMUS_TRY(auto file, HostFile::adopt(fd, "disk", HostFile::Access::read_write));
   return RawImage::open(std::move(file), false);
 }
 

@@ -43,4 +43,27 @@ class IovecCursor {
   size_t at_ = 0;
 };
 
+// Cuts a scatter list into pieces from its beginning.
+class IovecSlicer {
+ public:
+  explicit IovecSlicer(std::span<const iovec> buffers) : list_(buffers) {}
+  std::vector<iovec> take(u64 bytes) {
+    std::vector<iovec> piece;
+    while (bytes != 0) {
+      const iovec& at = list_[index_];
+      const u64 step = std::min<u64>(bytes, at.iov_len - within_);
+      if (step != 0) piece.push_back({static_cast<u8*>(at.iov_base) + within_, step});
+      bytes -= step;
+      within_ += step;
+      if (within_ == at.iov_len) ++index_, within_ = 0;
+    }
+    return piece;
+  }
+
+ private:
+  std::span<const iovec> list_;
+  size_t index_ = 0;
+  size_t within_ = 0;
+};
+
 }  // namespace mimus

@@ -3,8 +3,9 @@
 // sector completes the file.
 #pragma once
 
-#include "machines/host/block/host_file.h"
+#include "core/base/error.h"
 #include "machines/host/block/image.h"
+#include "machines/host/block/storage.h"
 
 namespace mimus {
 
@@ -12,26 +13,26 @@ class RawImage final : public BlockImage {
  public:
   // `guard_format`: the format was guessed, so the guest must not be able to turn the disk into something that the
   // next start takes for another format (and whose backing file it could choose): such a write fails.
-  static Expected<std::unique_ptr<BlockImage>> open(HostFile file, bool guard_format);
+  static Expected<std::unique_ptr<BlockImage>> open(std::unique_ptr<Storage> file, bool guard_format);
 
   u64 size_bytes() const override { return size_; }
-  bool read_only() const override { return file_.access() == HostFile::Access::read_only; }
+  bool read_only() const override { return !file_->writable(); }
   Status read(u64 offset, std::span<const iovec> buffers) override;
-  bool read_now(u64 offset, std::span<const iovec> buffers) override;
   Status write(u64 offset, std::span<const iovec> buffers) override;
   Status flush() override;
   Status discard(u64 offset, u64 bytes) override;
   Status write_zeroes(u64 offset, u64 bytes, bool may_unmap) override;
+  bool map(u64 offset, u64 bytes, bool for_writing, std::vector<HostRange>& out) override;
+  bool moves() const override { return false; }
+  u64 next_data(u64 offset) override;
 
  private:
-  RawImage(HostFile file, bool guard_format);
-  bool changes_format(std::span<const iovec> buffers) const;
-  Status write_zero_bytes(u64 offset, u64 bytes);
+  RawImage(std::unique_ptr<Storage> file, bool guard_format);
 
-  HostFile file_;
+  std::unique_ptr<Storage> file_;
+  u64 file_bytes_;  // when it was opened
   u64 size_;
   bool guard_format_;
-  bool flush_failed_ = false;
 };
 
 }  // namespace mimus

@@ -74,7 +74,12 @@ void ThreadedDisk::submit(std::function<Status(BlockImage&)> run, Done done) {
 bool ThreadedDisk::read_at_once(u64 offset, std::span<const iovec> buffers) {
   if (total_bytes(buffers) > kMostAtOnce) return false;
   std::scoped_lock guard(lock_);
-  return jobs_.empty() && !busy_ && image_->read_now(offset, buffers);
+  if (!jobs_.empty() || busy_) return false;
+  std::vector<BlockImage::HostRange> ranges;
+  if (!image_->map(offset, total_bytes(buffers), false, ranges) || ranges.size() != 1) return false;
+  if (ranges[0].fd < 0 || buffers.size() > IOV_MAX) return false;
+  const ssize_t count = preadv2(ranges[0].fd, buffers.data(), int(buffers.size()), off_t(ranges[0].offset), RWF_NOWAIT);
+  return count >= 0 && u64(count) == ranges[0].bytes;
 }
 
 void ThreadedDisk::quiesce() {
