@@ -1,4 +1,5 @@
-// Disks of the host: what --disk FILE[,format=raw|qcow2][,readonly][,snapshot=on][,serial=TEXT] describes.
+// Disks of the host: what --disk FILE[,format=raw|qcow2][,readonly][,snapshot=on][,serial=TEXT]
+// [,aio=auto|io_uring|threads] describes.
 #pragma once
 
 #include <memory>

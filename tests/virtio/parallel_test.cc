@@ -12,7 +12,7 @@
 #include "hw/virtio/block.h"
 #include "machines/host/block/host_file.h"
 #include "machines/host/block/raw_image.h"
-#include "machines/host/block/threaded_disk.h"
+#include "machines/host/block/async_disk.h"
 #include "tests/virtio/guest_driver.h"
 
 namespace mimus::virtio {
@@ -50,7 +50,7 @@ Expected<std::unique_ptr<BlockImage>> make_image() {
 }
 
 struct ParallelTest : ::testing::Test {
-  ParallelTest() : disk(std::move(*make_image()), "test", events), loop([this] { events.run(); }) {
+  ParallelTest() : disk(std::move(*make_image()), "test", events, make_uring_engine(events)), loop([this] { events.run(); }) {
     std::scoped_lock guard(machine_lock);
     driver.negotiate(kFeatureVersion1 | kFeatureEventIdx | 1 << 9);
     driver.set_queue(0, ring);
@@ -112,7 +112,7 @@ struct ParallelTest : ::testing::Test {
   HostClock clock;
   std::mutex machine_lock;
   EventQueue events{clock, machine_lock};
-  ThreadedDisk disk;
+  AsyncDisk disk;
   Interrupt interrupt;
   Mmio mmio{"virtio0", {&interrupt, 0}, std::make_unique<Block>("disk0", disk, board.wiring())};
   MmioDriver driver{mmio};

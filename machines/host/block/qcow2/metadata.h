@@ -12,6 +12,7 @@
 // after a cut.
 #pragma once
 
+#include <atomic>
 #include <memory>
 
 #include "machines/host/block/qcow2/layout.h"
@@ -37,7 +38,7 @@ class Metadata {
   Refcounts& refcounts() { return refcounts_; }
   Tables& tables() { return tables_; }
   bool writable() const { return writable_; }
-  // Something failed that leaves open what is on the disk; nothing is written any more.
+  // Something failed that leaves open what is on the disk; nothing is written any more. Any thread.
   bool failed() const { return failed_; }
 
   Io<void> commit();
@@ -85,7 +86,7 @@ class Metadata {
   std::vector<bool> is_table_;         // by cluster
   u64 packed_at_ = 0;                  // where the next compressed bytes go; 0: nowhere
   bool writable_ = false;
-  bool failed_ = false;
+  std::atomic<bool> failed_ = false;
   bool header_dirty_ = false;
 };
 

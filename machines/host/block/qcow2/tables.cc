@@ -42,20 +42,20 @@ void Tables::replace_l1(std::vector<u64> entries) {
 // The least recently used table that has nothing to be written gives way.
 void Tables::make_room() {
   if (tables_.size() < capacity_) return;
+  std::scoped_lock guard(lock_);
   auto oldest = tables_.end();
   for (auto at = tables_.begin(); at != tables_.end(); ++at) {
     const L2Table& table = *at->second;
     if (table.dirty_end != 0 || table.unlinked) continue;
     if (oldest == tables_.end() || table.used < oldest->second->used) oldest = at;
   }
-  if (oldest == tables_.end()) return;
-  std::scoped_lock guard(lock_);
-  tables_.erase(oldest);
+  if (oldest != tables_.end()) tables_.erase(oldest);
 }
 
 Io<L2Table*> Tables::get(u64 offset) {
   const auto found = tables_.find(offset);
   if (found != tables_.end()) {
+    std::scoped_lock guard(lock_);
     found->second->used = ++now_;
     return found->second.get();
   }
@@ -64,8 +64,8 @@ Io<L2Table*> Tables::get(u64 offset) {
   auto table = std::make_unique<L2Table>(offset, decode_table(bytes));
   if (validate_ && !validate_(*table)) return io_error();
   make_room();
-  table->used = ++now_;
   std::scoped_lock guard(lock_);
+  table->used = ++now_;
   return (tables_[offset] = std::move(table)).get();
 }
 
@@ -73,9 +73,9 @@ L2Table& Tables::add(u64 offset, std::vector<u64> entries) {
   make_room();
   auto table = std::make_unique<L2Table>(offset, std::move(entries));
   table->unlinked = true;
-  table->used = ++now_;
   mark(*table, 0, header_.l2_entries());
   std::scoped_lock guard(lock_);
+  table->used = ++now_;
   return *(tables_[offset] = std::move(table));
 }
 

@@ -1,7 +1,11 @@
-// A BlockEndpoint that runs its requests on a thread of its own, one after the other in the order they came, and
-// delivers the results through the EventQueue. A flush therefore covers everything that was submitted before it.
-// A short read that the host has in its cache, with nothing before it, is done at once: waking two threads costs more
-// than copying the bytes. Its result takes the same way as all others.
+// A BlockEndpoint over an image. Requests run at the same time and end in any order; their results enter through the
+// EventQueue.
+//
+// Where the image can say at once which bytes of a host file are meant (BlockImage::map), the IoEngine transfers them,
+// and short reads that the host has in its cache are done by the caller: waking a thread costs more than copying the
+// bytes. Everything else, and every transfer that did not go smoothly, is done on one thread that calls the image's
+// blocking functions, one after the other. What frees places of the image waits until no transfer is under way, and
+// holds up new ones meanwhile.
 #pragma once
 
 #include <condition_variable>
@@ -15,14 +19,17 @@
 #include "core/device/event_queue.h"
 #include "core/endpoint/block_endpoint.h"
 #include "machines/host/block/image.h"
+#include "machines/host/block/io_engine.h"
 
 namespace mimus {
 
-class ThreadedDisk final : public BlockEndpoint {
+class AsyncDisk final : public BlockEndpoint {
  public:
-  ThreadedDisk(std::unique_ptr<BlockImage> image, std::string serial, EventQueue& events);
+  // Without `engine` all requests run on the one thread.
+  AsyncDisk(std::unique_ptr<BlockImage> image, std::string serial, EventQueue& events,
+            std::unique_ptr<IoEngine> engine);
   // Finishes what was submitted; its results are not delivered any more.
-  ~ThreadedDisk() override;
+  ~AsyncDisk() override;
 
   u64 size_bytes() const override { return image_->size_bytes(); }
   bool read_only() const override { return image_->read_only(); }
@@ -38,6 +45,7 @@ class ThreadedDisk final : public BlockEndpoint {
   struct Job {
     std::function<Status(BlockImage&)> run;
     Done done;
+    bool alone;  // no transfer may be under way
   };
   struct Finished {
     Done done;
@@ -49,20 +57,26 @@ class ThreadedDisk final : public BlockEndpoint {
     std::vector<Finished> list;
     bool posted = false;
   };
+  struct Request;  // a read or write that transfers are under way for
 
-  bool read_at_once(u64 offset, std::span<const iovec> buffers);
-  void submit(std::function<Status(BlockImage&)> run, Done done);
+  void start(bool write, u64 offset, std::vector<iovec> buffers, Done done);
+  bool start_transfers(const std::shared_ptr<Request>& request);
+  void part_done(const std::shared_ptr<Request>& request, bool smooth);
+  void run_blocking(const std::shared_ptr<Request>& request);
+  void submit(std::function<Status(BlockImage&)> run, Done done, bool alone = false);
   void work();
   void deliver(Finished finished);
 
   std::unique_ptr<BlockImage> image_;
   const std::string serial_;
   EventQueue& events_;
+  std::unique_ptr<IoEngine> engine_;
   std::shared_ptr<Results> results_ = std::make_shared<Results>();
 
-  std::mutex lock_;  // a leaf: jobs_, busy_, stopping_
+  std::mutex lock_;  // jobs_ to stopping_; then the engine's and the image's
   std::condition_variable changed_;
   std::deque<Job> jobs_;
+  unsigned alone_ = 0;  // jobs of this kind that wait or run
   bool busy_ = false;
   bool stopping_ = false;
   std::thread thread_;  // last: it uses everything above
