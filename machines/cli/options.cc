@@ -40,6 +40,7 @@ void add_run_options(CLI::App& app, RunOptions& o, Raw& raw) {
   app.add_option("--initrd", o.initrd, "Initial RAM file system");
   app.add_option("--append", o.append, "Kernel command line");
   app.add_option("--dtb", o.dtb, "Device tree blob in place of the board's own");
+  app.add_option("--flash", o.flash, "UEFI firmware in flash: FILE[,readonly]; the code first, then the variables");
   app.add_option("--disk", o.disks, "FILE[,format=raw|qcow2][,if=virtio|nvme][,readonly][,serial=TEXT]; once for each");
   app.add_option("--net", o.networks, "user[,hostfwd=tcp:[HOST]:PORT-[GUEST]:PORT][,restrict] or none; once for each");
   app.add_option("--serial", o.serial, "stdio, file:PATH, socket:PATH, socket:[HOST:]PORT or none")

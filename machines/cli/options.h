@@ -22,6 +22,7 @@ struct RunOptions : CpuOptions {
   u32 smp = 1;
   u64 memory = u64{512} << 20;
   std::string firmware, kernel, initrd, append, dtb;
+  std::vector<std::string> flash;
   std::vector<std::string> disks;
   std::vector<std::string> networks;
   std::string serial = "stdio";

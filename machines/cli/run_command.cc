@@ -16,6 +16,7 @@
 #include "machines/host/entropy.h"
 #include "machines/host/net.h"
 #include "machines/host/option_list.h"
+#include "machines/load/file.h"
 
 namespace mimus::cli {
 namespace {
@@ -83,6 +84,7 @@ class Session {
       MIMUS_TRY(CharEndpoint * console, open_console("--console", spec));
       if (console) config_.consoles.push_back(console);
     }
+    MIMUS_CHECK(open_flash());
     for (const std::string& spec : options_.disks) {
       MIMUS_TRY(auto disk, open_disk(spec, vm_.events()));
       MIMUS_TRY(auto interface, disk_interface(spec));
@@ -96,6 +98,24 @@ class Session {
       config_.entropy = &vm_.add_endpoint(std::make_unique<HostEntropy>());
     } else if (options_.entropy != "none") {
       return usage_error(fmt::format("--entropy {}: wanted host or none", options_.entropy));
+    }
+    return {};
+  }
+
+  // The first bank is only read; changes of the second go to its file unless that is `readonly`.
+  Expected<void> open_flash() {
+    static constexpr std::string_view kKnown[] = {"readonly"};
+    for (const std::string& spec : options_.flash) {
+      const OptionList list(spec);
+      MIMUS_CHECK(list.allow_only("--flash " + list.first(), kKnown));
+      MIMUS_TRY(const bool read_only, list.flag("readonly"));
+      FlashBank bank;
+      MIMUS_TRY(bank.contents, read_file(list.first(), "flash"));
+      if (!config_.flash.empty() && !read_only) {
+        MIMUS_TRY(auto disk, open_disk(list.first() + ",format=raw", vm_.events()));
+        bank.store = &vm_.add_endpoint(std::move(disk));
+      }
+      config_.flash.push_back(std::move(bank));
     }
     return {};
   }

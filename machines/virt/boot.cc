@@ -90,11 +90,17 @@ class Loader {
   Expected<void> load_kernel() {
     info_.next_address = kRamBase + kPayloadOffset;
     payload_end_ = info_.next_address;
+    if (!config_.flash.empty()) {  // its firmware takes the kernel from fw_cfg
+      info_.next_address = kFlashBase;
+      payload_end_ = kRamBase + kPayloadOffset;
+      if (bare()) start_ = kFlashBase;
+      return {};
+    }
     if (config_.kernel.empty()) {
       if (tree_.own_firmware || bare()) {
         return usage_error(
             "nothing to boot: name a kernel (--kernel FILE: a Linux Image, an ELF file or a flat binary "
-            "such as U-Boot's), or a --firmware that has its payload inside");
+            "such as U-Boot's), a --flash with UEFI firmware, or a --firmware that has its payload inside");
       }
       if (!config_.initrd.empty()) return usage_error("--initrd without --kernel: the kernel is what would use it");
       return {};
@@ -117,7 +123,7 @@ class Loader {
   // Needs the device tree's final size, which the initrd's address does not change.
   Expected<void> load_device_tree() {
     Bytes initrd;
-    if (!config_.initrd.empty()) {
+    if (!config_.initrd.empty() && config_.flash.empty()) {
       MIMUS_TRY(initrd, read_file(config_.initrd, "initrd"));
       tree_.initrd = TreeInfo::Range{0, 0};
     }

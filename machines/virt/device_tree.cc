@@ -7,6 +7,7 @@
 #include "hw/char/ns16550a.h"
 #include "hw/intc/riscv_clint.h"
 #include "hw/intc/riscv_plic.h"
+#include "hw/misc/fw_cfg.h"
 #include "hw/misc/test_finisher.h"
 #include "hw/pci/host_bridge.h"
 #include "hw/timer/goldfish_rtc.h"
@@ -151,8 +152,22 @@ void pci(FdtBuilder& t, u32 controller, u64 ram) {
   t.cells("interrupt-map-mask", {(kPins - 1) << 11, 0, 0, 7});
 }
 
+void firmware_devices(FdtBuilder& t, const TreeInfo& info) {
+  {
+    auto node = t.node(unit("fw-cfg", kFwCfgBase));
+    t.string("compatible", "qemu,fw-cfg-mmio");
+    t.pairs("reg", {kFwCfgBase, FwCfg::kSize});
+    t.empty("dma-coherent");
+  }
+  if (!info.flash) return;
+  auto node = t.node(unit("flash", kFlashBase));
+  t.string("compatible", "cfi-flash");
+  t.pairs("reg", {kFlashBase, kFlashBankSize, kFlashBase + kFlashBankSize, kFlashBankSize});
+  t.cells("bank-width", {4});
+}
+
 // Returns the phandle of the finisher.
-u32 soc(FdtBuilder& t, const std::vector<u32>& harts, u64 ram) {
+u32 soc(FdtBuilder& t, const std::vector<u32>& harts, const TreeInfo& info) {
   auto node = t.node("soc");
   t.string("compatible", "simple-bus");
   t.cells("#address-cells", {2});
@@ -181,7 +196,8 @@ u32 soc(FdtBuilder& t, const std::vector<u32>& harts, u64 ram) {
     t.pairs("reg", {base, kVirtioStride});
     interrupt(t, controller, kVirtioIrq + slot);
   }
-  pci(t, controller, ram);
+  firmware_devices(t, info);
+  pci(t, controller, info.memory);
   return finisher_handle;
 }
 
@@ -207,7 +223,7 @@ Expected<std::vector<u8>> make_device_tree(const TreeInfo& info) {
       t.pairs("reg", {kRamBase, info.memory});
     }
     reserved_memory(t, info);
-    const u32 finisher_handle = soc(t, cpus(t, info), info.memory);
+    const u32 finisher_handle = soc(t, cpus(t, info), info);
     finisher_action(t, "poweroff", "syscon-poweroff", finisher_handle, TestFinisher::kPass);
     finisher_action(t, "reboot", "syscon-reboot", finisher_handle, TestFinisher::kReset);
   }

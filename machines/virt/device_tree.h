@@ -25,6 +25,7 @@ struct TreeInfo {
   };
   std::optional<Range> initrd;
   bool own_firmware = true;  // reserve its memory
+  bool flash = false;
   std::vector<u8> rng_seed;
 };
 

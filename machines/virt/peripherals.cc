@@ -2,13 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "hw/block/cfi_flash.h"
 #include "hw/block/nvme.h"
+#include "hw/misc/fw_cfg.h"
 #include "hw/virtio/block.h"
 #include "hw/virtio/console.h"
 #include "hw/virtio/entropy.h"
 #include "hw/virtio/mmio.h"
 #include "hw/virtio/net.h"
 #include "hw/virtio/pci.h"
+#include "machines/load/file.h"
 #include "machines/virt/memory_map.h"
 
 namespace mimus::virt {
@@ -22,6 +27,14 @@ Expected<void> map_windows(PhysicalMemory& memory, pci::HostBridge& bridge, u64 
   MIMUS_CHECK(memory.add_device("pci io", kPciIoBase, kPciIoSize, bridge, Bridge::kIoWindow));
   MIMUS_CHECK(memory.add_device("pci mmio", kPciMemory32Base, kPciMemory32Size, bridge, Bridge::kMemoryWindow32));
   return memory.add_device("pci mmio64", pci_memory64_base(ram), kPciMemory64Size, bridge, Bridge::kMemoryWindow64);
+}
+
+// A whole bank: what the file does not fill is erased.
+Bytes padded(const Bytes& contents) {
+  Bytes bank(kFlashBankSize);
+  std::ranges::fill(bank, u8{0xff});
+  std::ranges::copy(contents, bank.begin());
+  return bank;
 }
 
 }  // namespace
@@ -62,6 +75,34 @@ Expected<void> add_mmio_slots(Vm& vm, VirtioDevices devices, IrqSink& controller
         vm.memory().add_device(name, kVirtioBase + slot * kVirtioStride, virtio::Mmio::kWindowBytes, device, 0));
   }
   return {};
+}
+
+Expected<void> add_flash(Vm& vm, const MachineConfig& config) {
+  if (config.flash.empty()) return {};
+  MIMUS_CHECK(vm.memory().add_rom("flash0", kFlashBase, padded(config.flash[0].contents)));
+  const bool second = config.flash.size() > 1;
+  auto& flash = vm.add_device(std::make_unique<CfiFlash>("flash1", padded(second ? config.flash[1].contents : Bytes()),
+                                                         second ? config.flash[1].store : nullptr));
+  return vm.memory().add_device("flash1", kFlashBase + kFlashBankSize, kFlashBankSize, flash, 0);
+}
+
+Expected<void> add_fw_cfg(Vm& vm, const MachineConfig& config) {
+  auto& device = vm.add_device(std::make_unique<FwCfg>(vm.memory(), config.cpus));
+  if (!config.flash.empty()) {
+    auto add_data = [&](const std::string& path, std::string_view what, u16 size_key, u16 key) -> Expected<void> {
+      if (path.empty()) return {};
+      MIMUS_TRY(auto contents, read_file(path, what));
+      device.add_number(size_key, contents.size(), 4);
+      device.add(key, std::move(contents));
+      return {};
+    };
+    MIMUS_CHECK(add_data(config.kernel, "kernel", FwCfg::kKernelSize, FwCfg::kKernelData));
+    MIMUS_CHECK(add_data(config.initrd, "initrd", FwCfg::kInitrdSize, FwCfg::kInitrdData));
+    const char* text = config.append.c_str();
+    device.add_number(FwCfg::kCommandLineSize, config.append.size() + 1, 4);
+    device.add(FwCfg::kCommandLine, Bytes(text, text + config.append.size() + 1));
+  }
+  return vm.memory().add_device("fw_cfg", kFwCfgBase, FwCfg::kSize, device, 0);
 }
 
 Expected<void> add_pci(Vm& vm, const MachineConfig& config, VirtioDevices on_pci, IrqSink& controller) {

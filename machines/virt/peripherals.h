@@ -17,6 +17,12 @@ std::vector<std::unique_ptr<virtio::VirtioDevice>> make_virtio_devices(Vm& vm, c
 // Fills the virtio-mmio slots; those without a device stay empty. `irq(slot)` is the slot's interrupt line.
 Expected<void> add_mmio_slots(Vm& vm, std::vector<std::unique_ptr<virtio::VirtioDevice>> devices, IrqSink& controller);
 
+// Flash banks, if there is a file for the first: it is executed in place and read-only, the second one is CFI flash.
+Expected<void> add_flash(Vm& vm, const MachineConfig& config);
+
+// The firmware configuration device. Firmware in flash finds the kernel, the initrd and the command line there.
+Expected<void> add_fw_cfg(Vm& vm, const MachineConfig& config);
+
 // The PCI host bridge and everything that sits behind it, `on_pci` included.
 Expected<void> add_pci(Vm& vm, const MachineConfig& config, std::vector<std::unique_ptr<virtio::VirtioDevice>> on_pci,
                        IrqSink& controller);

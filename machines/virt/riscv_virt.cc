@@ -35,6 +35,11 @@ Expected<void> RiscvVirt::check(const MachineConfig& config) const {
     return usage_error(fmt::format("--smp {}: the virt board has 1 to {} harts", config.cpus, kMaxCpus));
   if (config.memory < (16 << 20) || config.memory % kPageSize)
     return usage_error("--memory: the virt board needs at least 16M, in multiples of 4K");
+  if (config.flash.size() > 2) return usage_error("--flash: the virt board has two banks");
+  for (const FlashBank& bank : config.flash) {
+    if (bank.contents.size() > kFlashBankSize)
+      return usage_error(fmt::format("--flash: a bank of the virt board has {} MiB", kFlashBankSize >> 20));
+  }
   return {};
 }
 
@@ -57,6 +62,8 @@ Expected<void> RiscvVirt::add_devices(Vm& vm, const MachineConfig& config) const
 }
 
 Expected<void> RiscvVirt::add_peripherals(Vm& vm, const MachineConfig& config, IrqSink& plic) const {
+  MIMUS_CHECK(add_flash(vm, config));
+  MIMUS_CHECK(add_fw_cfg(vm, config));
   auto devices = make_virtio_devices(vm, config);
   decltype(devices) none;
   const bool on_pci = config.virtio == VirtioBus::pci;
@@ -72,6 +79,7 @@ Expected<void> RiscvVirt::add_software(Vm& vm, const MachineConfig& config) cons
   tree.extensions = cpu_.extensions;
   tree.cache_block = cpu_.cache_block;
   tree.append = config.append;
+  tree.flash = !config.flash.empty();
   tree.rng_seed.resize(32);
   if (getrandom(tree.rng_seed.data(), tree.rng_seed.size(), 0) < 0) tree.rng_seed.clear();
   MIMUS_TRY(auto image, make_boot_image(config, std::move(tree)));

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/bytes.h"
 #include "core/endpoint/block_endpoint.h"
 #include "core/endpoint/char_endpoint.h"
 #include "core/endpoint/entropy_endpoint.h"
@@ -19,6 +20,12 @@ struct Disk {
   DiskInterface interface = DiskInterface::virtio;
 };
 
+// A bank of flash memory: what the file holds, and where changes go (null: nowhere).
+struct FlashBank {
+  Bytes contents;
+  BlockEndpoint* store = nullptr;
+};
+
 struct MachineConfig {
   u64 memory = u64{512} << 20;  // bytes, a multiple of the page size
   u32 cpus = 1;
@@ -29,7 +36,8 @@ struct MachineConfig {
   std::string device_tree;  // file; empty: the board's own
 
   VirtioBus virtio = VirtioBus::mmio;  // where virtio devices sit
-  CharEndpoint* serial = nullptr;  // null: output is dropped
+  CharEndpoint* serial = nullptr;      // null: output is dropped
+  std::vector<FlashBank> flash;        // firmware to execute, then variables; empty: no flash
   std::vector<Disk> disks;
   std::vector<NetEndpoint*> networks;
   std::vector<CharEndpoint*> consoles;

@@ -102,6 +102,13 @@ def uboot(folder):
         return {"version": unpacked.version}
 
 
+def edk2(folder):
+    with Unpacked("qemu-efi-riscv64", "riscv64") as unpacked:
+        for name in ("RISCV_VIRT_CODE.fd", "RISCV_VIRT_VARS.fd"):
+            shutil.copy(unpacked.one(f"usr/share/qemu-efi-riscv64/{name}"), folder / name)
+        return {"version": unpacked.version}
+
+
 def uboot_disk(folder):
     disk.make_boot_disk(folder / "disk.raw", product_folder("riscv64-linux") / "Image",
                         product_folder("riscv64-initrd") / "initrd.gz")
@@ -141,6 +148,7 @@ PRODUCTS = {product.name: product for product in (
     Product("riscv64-installer", "", installer, "Debian installer: Image and initrd.gz"),
     Product("riscv64-opensbi", "fw_dynamic.bin", opensbi, "OpenSBI for the generic platform"),
     Product("riscv64-uboot", "u-boot.bin", uboot, "U-Boot for S-mode on the virt board"),
+    Product("riscv64-edk2", "RISCV_VIRT_CODE.fd", edk2, "UEFI firmware for --flash, with RISCV_VIRT_VARS.fd beside it"),
     Product("riscv64-uboot-disk", "disk.raw", uboot_disk, "a disk that U-Boot starts: kernel and busybox",
             ("riscv64-linux", "riscv64-initrd"), ("disk.py",)),
     Product("riscv64-debian-disk", "disk.raw", debian_disk,
