@@ -281,6 +281,27 @@ def uboot(context, opensbi=False):
         power_off(console, context)
 
 
+def efi_grub(context, virtio="pci"):
+    """EDK2 in flash, GRUB from the disk's EFI system partition, the kernel; a variable survives into the next run."""
+    image, variables = context.scratch / "disk.raw", context.scratch / "vars.fd"
+    shutil.copyfile(guests.product("riscv64-grub-disk"), image)
+    code = Path(guests.product("riscv64-edk2"))
+    shutil.copyfile(code.with_name("RISCV_VIRT_VARS.fd"), variables)
+    name = "/sys/firmware/efi/efivars/Mimus-12345678-1234-1234-1234-123456789abc"
+    machine = Machine(flash=(str(code), str(variables)), disks=(Disk(str(image)),), virtio=virtio, memory="1G")
+    for again in (False, True):
+        with context.start(machine) as console:
+            console.expect("GNU GRUB", context.wait(60))
+            console.expect(r"Linux version \d", context.wait(60))
+            console.expect(PROMPT, context.wait(60))
+            console.run("mount -t efivarfs efivarfs /sys/firmware/efi/efivars")
+            if again:
+                require("kept" in console.run(f"tail -c 4 {name}"), "the variable did not survive")
+            else:
+                console.run(f"printf '\\007\\000\\000\\000kept' >{name}")
+            power_off(console, context)
+
+
 def opensbi(context, smp=1):
     """The kernel under OpenSBI instead of the built-in firmware."""
     firmware = guests.product("riscv64-opensbi") if context.driver.name == "mimus" else ""
@@ -351,6 +372,7 @@ SCENARIOS = {scenario.name: scenario for scenario in (
     Scenario("opensbi-smp4", partial(opensbi, smp=4), "the kernel under OpenSBI on 4 harts"),
     Scenario("uboot", uboot, "built-in firmware, U-Boot, the kernel from a disk", timeout=180),
     Scenario("opensbi-uboot", partial(uboot, opensbi=True), "OpenSBI, U-Boot, the kernel from a disk", timeout=180),
+    Scenario("efi-grub", efi_grub, "EDK2 in flash, GRUB, the kernel; a variable that survives", timeout=240),
     Scenario("disk-write", disk_write, "mkfs, a large file, verified by guest and host"),
     Scenario("disk-pci", partial(disk_write, virtio="pci"), "the same on virtio over PCI"),
     Scenario("disk-nvme", partial(disk_write, device="nvme0n1", interface="nvme"), "the same on NVMe"),

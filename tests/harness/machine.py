@@ -33,6 +33,7 @@ class Machine:
     initrd: str = ""
     append: str = ""
     firmware: str = ""
+    flash: tuple = ()     # files
     disks: tuple = ()
     network: bool = False
     forwards: tuple = ()  # of (port on the host's loopback, port in the guest), TCP
@@ -56,6 +57,8 @@ class Mimus:
         for option in ("firmware", "kernel", "initrd", "append"):
             if getattr(machine, option):
                 words += ["--" + option, getattr(machine, option)]
+        for path in machine.flash:
+            words += ["--flash", path]
         for disk in machine.disks:
             words += ["--disk", f"{disk.path},format={disk.format}" + (",readonly" if disk.readonly else "")
                       + f",if={disk.interface}"]
@@ -86,6 +89,8 @@ class Qemu:
         for option, name in (("firmware", "-bios"), ("kernel", "-kernel"), ("initrd", "-initrd"), ("append", "-append")):
             if getattr(machine, option):
                 words += [name, getattr(machine, option)]
+        for index, path in enumerate(machine.flash):
+            words += ["-drive", f"if=pflash,unit={index},format=raw,file={path}" + (",readonly=on" if index == 0 else "")]
         for index, disk in enumerate(machine.disks):
             words += ["-drive", f"id=d{index},if=none,format={disk.format},file={disk.path}"
                       + (",readonly=on" if disk.readonly else ""), "-device", f"{DISK_DEVICES[disk.interface, machine.virtio]},drive=d{index}"]

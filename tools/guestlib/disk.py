@@ -29,9 +29,27 @@ label linux
 """
 
 
-def _partition_table(sectors):
-    """A master boot record with one active partition of type 0x83. CHS fields say "use LBA"."""
-    entry = struct.pack("<B3sB3sII", 0x80, b"\xfe\xff\xff", 0x83, b"\xfe\xff\xff", PARTITION_START,
+GRUB = """set timeout=1
+menuentry 'busybox' {
+  linux /Image console=ttyS0
+  initrd /initrd.gz
+}
+menuentry 'Debian on the second virtio disk' {
+  linux /Image console=ttyS0 mimus.root=/dev/vdb1
+  initrd /initrd.gz
+}
+menuentry 'Debian on an NVMe disk' {
+  linux /Image console=ttyS0 mimus.root=/dev/nvme0n1p1
+  initrd /initrd.gz
+}
+"""
+
+LINUX, EFI_SYSTEM = 0x83, 0xef  # partition types
+
+
+def _partition_table(sectors, kind=LINUX):
+    """A master boot record with one active partition. CHS fields say "use LBA"."""
+    entry = struct.pack("<B3sB3sII", 0x80, b"\xfe\xff\xff", kind, b"\xfe\xff\xff", PARTITION_START,
                         sectors - PARTITION_START)
     return bytes(446) + entry + bytes(48) + b"\x55\xaa"
 
@@ -59,6 +77,24 @@ def make_boot_disk(out, image, initrd):
         root = Path(scratch)
         _add_boot_files(root, image, initrd, "")
         _write_disk(out, root, 96 * MIB)
+
+
+def make_grub_disk(out, grub, image, initrd):
+    """An EFI system partition with GRUB where firmware looks first, its menu, a kernel and an initial RAM disk."""
+    require("mformat", "mtools")
+    size = 128 * MIB
+    with open(out, "wb") as disk:
+        disk.truncate(size)
+        disk.write(_partition_table(size // SECTOR, EFI_SYSTEM))
+    volume = f"{out}@@{PARTITION_START * SECTOR}"
+    with tempfile.TemporaryDirectory(prefix=".grub-", dir=cache_root()) as scratch:
+        menu = Path(scratch) / "grub.cfg"
+        menu.write_text(GRUB)
+        run(["mformat", "-i", volume, "-F", "-T", str(size // SECTOR - PARTITION_START), "::"], "making a FAT file system")
+        run(["mmd", "-i", volume, "::/EFI", "::/EFI/BOOT", "::/EFI/debian"], "filling the FAT file system")
+        for source, target in ((grub, "EFI/BOOT/BOOTRISCV64.EFI"), (menu, "EFI/debian/grub.cfg"), (image, "Image"),
+                               (initrd, "initrd.gz")):
+            run(["mcopy", "-i", volume, str(source), f"::/{target}"], "filling the FAT file system")
 
 
 def make_debian(out, suite, kernel, initrd):

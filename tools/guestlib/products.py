@@ -115,6 +115,13 @@ def uboot_disk(folder):
     return {}
 
 
+def grub_disk(folder):
+    with Unpacked("grub-efi-riscv64-unsigned", "riscv64") as unpacked:
+        disk.make_grub_disk(folder / "disk.raw", unpacked.one("usr/lib/grub/riscv64-efi/monolithic/grubriscv64.efi"),
+                            product_folder("riscv64-linux") / "Image", product_folder("riscv64-initrd") / "initrd.gz")
+        return {"version": unpacked.version}
+
+
 def debian_disk(folder):
     disk.make_debian(folder / "disk.raw", SUITE, product_folder("riscv64-linux"),
                      product_folder("riscv64-initrd") / "initrd.gz")
@@ -150,6 +157,8 @@ PRODUCTS = {product.name: product for product in (
     Product("riscv64-uboot", "u-boot.bin", uboot, "U-Boot for S-mode on the virt board"),
     Product("riscv64-edk2", "RISCV_VIRT_CODE.fd", edk2, "UEFI firmware for --flash, with RISCV_VIRT_VARS.fd beside it"),
     Product("riscv64-uboot-disk", "disk.raw", uboot_disk, "a disk that U-Boot starts: kernel and busybox",
+            ("riscv64-linux", "riscv64-initrd"), ("disk.py",)),
+    Product("riscv64-grub-disk", "disk.raw", grub_disk, "a disk that UEFI firmware starts: GRUB, kernel and busybox",
             ("riscv64-linux", "riscv64-initrd"), ("disk.py",)),
     Product("riscv64-debian-disk", "disk.raw", debian_disk,
             "Debian with systemd on a raw disk; U-Boot starts it, or --kernel with riscv64-initrd",
