@@ -8,7 +8,8 @@ namespace mimus::baseline {
 
 namespace {
 
-// One store, which other CPUs that run the code see whole: the bytes lie within a cache line.
+// One store, which other CPUs that run the code see whole: the bytes lie within 16 aligned
+// ones (Assembler::align_displacement).
 template <class T>
 void store_whole(u8* where, T value) {
   using Unaligned [[gnu::aligned(1), gnu::may_alias]] = T;

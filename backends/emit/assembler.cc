@@ -20,7 +20,7 @@ constexpr CondMove kCondMoves[16] = {&Gen::cmovo,  &Gen::cmovno, &Gen::cmovb,  &
                                      &Gen::cmovbe, &Gen::cmova,  &Gen::cmovs,  &Gen::cmovns, &Gen::cmovp, &Gen::cmovnp,
                                      &Gen::cmovl,  &Gen::cmovge, &Gen::cmovle, &Gen::cmovg};
 
-constexpr u32 kCacheLine = 64;
+constexpr u32 kFetchBytes = 16;  // what a CPU fetches at once, at least: code in it is seen whole or not at all
 
 }  // namespace
 
@@ -82,8 +82,8 @@ void Assembler::bind_short(Jump jump) {
 }
 
 void Assembler::align_displacement(unsigned opcode_bytes) {
-  const u32 start = u32((reinterpret_cast<u64>(top_) + size_ + opcode_bytes) % kCacheLine);
-  if (start > kCacheLine - 4) nop(kCacheLine - start);
+  const u32 start = u32((reinterpret_cast<u64>(top_) + size_ + opcode_bytes) % kFetchBytes);
+  if (start > kFetchBytes - 4) nop(kFetchBytes - start);
 }
 
 void Assembler::align_to(u32 alignment) {

@@ -52,8 +52,8 @@ class Assembler : public Xbyak::CodeGenerator {
   void bind_near(Jump jump, u32 target);
   void bind_short(Jump jump);
 
-  // Pads with nops until the displacement of the next jump (whose opcode has `opcode_bytes`) lies within one cache
-  // line, so that it can be replaced by one atomic store.
+  // Pads with nops until the displacement of the next jump (whose opcode has `opcode_bytes`) lies within 16
+  // aligned bytes, so that one store replaces it for CPUs that are fetching it, too.
   void align_displacement(unsigned opcode_bytes);
   void align_to(u32 alignment);
 };

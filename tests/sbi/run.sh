@@ -38,7 +38,7 @@ case $1 in
     "$here/build.sh" "$work/check.bin"
     for harts in 1 4; do
       for cpu in rv64 rv64,sstc=off; do
-        check $harts timeout 100 qemu-system-riscv64 -M virt -cpu $cpu -smp $harts -m 128M -nographic -no-reboot \
+        check "$harts" timeout 100 qemu-system-riscv64 -M virt -cpu "$cpu" -smp "$harts" -m 128M -nographic -no-reboot \
           -bios "$firmware/mimus-sbi.bin" -kernel "$work/check.bin"
       done
     done
