@@ -8,8 +8,9 @@
 #endif
 
 // mimus_host_call(const u32* pending, const u64 regs[7]): regs are the number and six arguments.
-// From mimus_call_begin up to and including the syscall instruction nothing has happened: an interrupted call resumes
-// at mimus_call_aborted. After the instruction the result stands.
+// From mimus_call_begin up to the syscall instruction nothing has happened: an interrupted call resumes at
+// mimus_call_not_begun. At the instruction that is so, too, unless the kernel has put the instruction pointer back there
+// to have the call restarted: the instruction leaves its return address in rcx, which is zero before it.
 asm(R"(
 .pushsection .text
 .globl mimus_host_call
@@ -29,9 +30,10 @@ mimus_host_call:
   mov 32(%r11), %r10
   mov 40(%r11), %r8
   mov 48(%r11), %r9
+  xor %ecx, %ecx
 mimus_call_begin:
   cmpl $0, (%rbx)
-  jne mimus_call_aborted
+  jne mimus_call_not_begun
 mimus_call_syscall:
   syscall
 mimus_call_end:
@@ -41,8 +43,12 @@ mimus_call_end:
   .cfi_restore %rbx
   ret
   .cfi_restore_state
-mimus_call_aborted:
+mimus_call_interrupted:
   mov $-512, %rax
+  jmp mimus_call_leave
+mimus_call_not_begun:
+  mov $-514, %rax
+mimus_call_leave:
   pop %rbx
   .cfi_adjust_cfa_offset -8
   .cfi_restore %rbx
@@ -54,7 +60,8 @@ mimus_call_aborted:
 
 extern "C" {
 mimus::s64 mimus_host_call(const mimus::u32* pending, const mimus::u64* regs);
-extern const char mimus_call_begin[], mimus_call_end[], mimus_call_aborted[];
+extern const char mimus_call_begin[], mimus_call_syscall[], mimus_call_end[];
+extern const char mimus_call_interrupted[], mimus_call_not_begun[];
 }
 
 namespace mimus::user {
@@ -72,10 +79,11 @@ s64 host_call(const std::atomic<u32>& pending, long number, u64 a, u64 b, u64 c,
   return mimus_host_call(reinterpret_cast<const u32*>(&pending), regs);
 }
 
-// A call that the kernel wants restarted has its instruction pointer put back to the syscall instruction.
 void abort_call(void* context) {
   greg_t& at = rip(context);
-  if (at >= address(mimus_call_begin) && at < address(mimus_call_end)) at = address(mimus_call_aborted);
+  if (at < address(mimus_call_begin) || at >= address(mimus_call_end)) return;
+  const bool restarts = static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RCX] == address(mimus_call_end);
+  at = address(restarts ? mimus_call_interrupted : mimus_call_not_begun);
 }
 
 }  // namespace mimus::user

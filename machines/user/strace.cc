@@ -194,7 +194,7 @@ std::string format_arguments(UserThread& thread, const Call& call, const u64* ar
 }
 
 std::string format_result(const Call& call, s64 result) {
-  if (result == kRestart) return "? (to be restarted)";
+  if (result == kRestart || result == kNotBegun) return "? (to be restarted)";
   if (result == kNoResult) return "?";
   if (result < 0 && result > -4096) {
     const char* name = strerrorname_np(int(-result));

@@ -55,7 +55,7 @@ struct Call {
 std::span<const Call> call_table();
 const Call* find_generic(u64 number);  // null: unknown
 
-// Makes the call; the result, -errno, kRestart or kNoResult.
+// Makes the call; the result, -errno, kRestart, kNotBegun or kNoResult.
 s64 make_call(UserThread& thread, const CallArgs& args);
 
 // `arg` as the host's kernel wants it. 0, or -errno. `text` holds what has to be copied for a path.

@@ -130,10 +130,14 @@ void UserThread::system_call() {
   isa.step_over_call(state());
   process.count_call();
   const s64 result = process.strace ? process.strace->traced_call(*this, args) : make_call(*this, args);
-  if (result == kRestart)
+  if (result == kRestart) {
     restarting_ = true;
-  else if (result != kNoResult)
+  } else if (result == kNotBegun) {
+    isa.step_back(state());
+    temporary_mask_.reset();
+  } else if (result != kNoResult) {
     isa.set_result(state(), result);
+  }
   if (pending_.load(std::memory_order_relaxed) || host_closed_) deliver_signals();
   if (restarting_) {  // no handler ran: the call is simply made again
     restarting_ = false;

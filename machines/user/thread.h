@@ -39,7 +39,7 @@ class UserThread final : public ProcessThread {
   void poll() override { deliver_signals(); }
 
   // -- system calls --
-  // A call of the host that a signal may interrupt; -errno or kRestart.
+  // A call of the host that a signal may interrupt; -errno, kRestart or kNotBegun.
   s64 host(long number, u64 a = 0, u64 b = 0, u64 c = 0, u64 d = 0, u64 e = 0, u64 f = 0) {
     return host_call(pending_, number, a, b, c, d, e, f);
   }

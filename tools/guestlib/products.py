@@ -5,10 +5,11 @@ import os
 import shutil
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Callable
 
-from . import disk, initramfs
+from . import disk, initramfs, roots
 from .apt import Suite
 from .kernel import Modules, plain_image
 from .store import GuestError, building, cache_root, locked, product_folder, recorded, say
@@ -128,20 +129,6 @@ def debian_disk(folder):
     return {}
 
 
-# Programs for `mimus exec -L`: unpacked, not installed.
-_ROOT = ("bash", "coreutils", "findutils", "gawk", "grep", "sed", "diffutils", "tar", "gzip", "bzip2", "xz-utils", "zstd",
-         "7zip", "perl", "python3", "git", "sqlite3", "openssl", "lua5.4", "bc")
-_ROOT_BIG = _ROOT + ("libpython3.13-testsuite", "gcc", "g++", "make", "golang-go", "nodejs", "default-jre-headless",
-                     "strace", "gdb")
-
-
-def _root(packages):
-    def make(folder):
-        versions = Suite(SUITE, "riscv64").unpack_all(packages, folder)
-        return {"versions": versions}
-    return make
-
-
 _PACKED = ("cpio.py", "initramfs.py", "guest-init.sh")
 _DISK = ("disk.py", "disk-setup.sh", "deb.py")
 
@@ -150,8 +137,10 @@ PRODUCTS = {product.name: product for product in (
     Product("riscv64-busybox", "initramfs.cpio.gz", busybox, "a shell in a megabyte, no modules", (), _PACKED),
     Product("riscv64-initrd", "initrd.gz", initrd, "the same with virtio and ext4 modules; mimus.root=/dev/vda1",
             ("riscv64-linux", "riscv64-busybox"), _PACKED + ("kernel.py",)),
-    Product("riscv64-root", "", _root(_ROOT), "programs for mimus exec -L: bash, coreutils, python3, perl, git, ..."),
-    Product("riscv64-root-big", "", _root(_ROOT_BIG), "the same with gcc, Go, Node, a JVM, gdb (1.5 GB)"),
+    Product("riscv64-root", "", partial(roots.unpack, SUITE, roots.SMALL),
+            "programs for mimus exec -L: bash, coreutils, python3, perl, git, ...", (), ("roots.py",)),
+    Product("riscv64-root-big", "", partial(roots.unpack, SUITE, roots.BIG),
+            "the same with gcc, Go, Node, a JVM, gdb (2 GB)", (), ("roots.py",)),
     Product("riscv64-installer", "", installer, "Debian installer: Image and initrd.gz"),
     Product("riscv64-opensbi", "fw_dynamic.bin", opensbi, "OpenSBI for the generic platform"),
     Product("riscv64-uboot", "u-boot.bin", uboot, "U-Boot for S-mode on the virt board"),

@@ -90,7 +90,7 @@ s64 call_ppoll(UserThread& thread, const Call&, const u64* arg) {
   if (s64 error = get_time(thread, arg[2], time, timeout)) return error;
   if (s64 error = mask.load(thread, arg[3], arg[4])) return error;
   const s64 result = thread.host(SYS_ppoll, u64(thread.memory.host(arg[0])), arg[1], timeout, mask.host(), 8);
-  if (timeout && result != kRestart) thread.memory.put(arg[2], time);
+  if (timeout && result > -512) thread.memory.put(arg[2], time);
   return result;
 }
 
@@ -111,7 +111,7 @@ s64 call_pselect6(UserThread& thread, const Call&, const u64* arg) {
   }
   const u64 host_pair[2] = {mask.host(), 8};
   const s64 result = thread.host(SYS_pselect6, arg[0], sets[0], sets[1], sets[2], timeout, u64(host_pair));
-  if (timeout && result != kRestart) thread.memory.put(arg[4], time);
+  if (timeout && result > -512) thread.memory.put(arg[4], time);
   return result;
 }
 
