@@ -8,6 +8,7 @@
 
 #include "machines/cli/commands.h"
 #include "machines/cli/exec_command.h"
+#include "machines/cli/img_command.h"
 
 namespace {
 
@@ -17,6 +18,7 @@ constexpr int kFailure = 1, kUsage = 2;
 
 Expected<int> run_verb(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == "exec") return cli::exec_command(argc - 2, argv + 2);
+  if (argc > 1 && std::string_view(argv[1]) == "img") return cli::img_command(argc - 2, argv + 2);
   signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of one write
   MIMUS_TRY(auto line, cli::parse_command_line(argc, argv));
   switch (line.verb) {

@@ -15,6 +15,7 @@ constexpr const char* kExamples =
     "Examples:\n"
     "  mimus run --kernel Image --initrd initrd.gz --append console=ttyS0\n"
     "  mimus run --smp 4 --memory 2G --kernel Image --disk root.img --append 'root=/dev/vda console=ttyS0'\n"
+    "  mimus img create disk.qcow2 20G\n"
     "  mimus dump --isa riscv64 --bytes 13051500 --show decode,ir,opt\n"
     "On a terminal, Ctrl-A h lists the keys that reach the emulator; Ctrl-A x ends it.";
 
@@ -41,7 +42,9 @@ void add_run_options(CLI::App& app, RunOptions& o, Raw& raw) {
   app.add_option("--append", o.append, "Kernel command line");
   app.add_option("--dtb", o.dtb, "Device tree blob in place of the board's own");
   app.add_option("--flash", o.flash, "UEFI firmware in flash: FILE[,readonly]; the code first, then the variables");
-  app.add_option("--disk", o.disks, "FILE[,format=raw|qcow2][,if=virtio|nvme][,readonly][,serial=TEXT]; once for each");
+  app.add_option("--disk", o.disks,
+                 "FILE[,format=raw|qcow2][,if=virtio|nvme][,readonly][,snapshot=on][,serial=TEXT]\n[,aio=auto|io_uring|"
+                 "threads]; once for each");
   app.add_option("--net", o.networks, "user[,hostfwd=tcp:[HOST]:PORT-[GUEST]:PORT][,restrict] or none; once for each");
   app.add_option("--serial", o.serial, "stdio, file:PATH, socket:PATH, socket:[HOST:]PORT or none")
       ->capture_default_str();
@@ -116,7 +119,8 @@ Expected<u64> parse_size(const std::string& text) {
   u64 value = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   std::string_view unit(end, size_t(text.data() + text.size() - end));
-  static constexpr std::pair<std::string_view, unsigned> kUnits[] = {{"", 0}, {"K", 10}, {"M", 20}, {"G", 30}};
+  static constexpr std::pair<std::string_view, unsigned> kUnits[] = {
+      {"", 0}, {"K", 10}, {"M", 20}, {"G", 30}, {"T", 40}};
   for (auto [name, shift] : kUnits)
     if (error == std::errc() && (unit == name) && (value << shift) >> shift == value) return value << shift;
   return usage_error(fmt::format("'{}' is not a size; examples: 65536, 512M, 2G", text));
@@ -139,6 +143,7 @@ Expected<CommandLine> parse_command_line(int argc, const char* const* argv) {
   bool version = false;
   app.add_flag("--version", version, "Print the version");
   CLI::App* run = app.add_subcommand("run", "Run a machine");
+  app.add_subcommand("img", "Make, inspect and change disk images: mimus img --help");
   CLI::App* dump = app.add_subcommand("dump", "Show what each stage makes of a piece of code");
   CLI::App* doctor = app.add_subcommand("doctor", "What this host offers, and how to get what is missing");
   add_run_options(*run, line.run, raw);
@@ -159,9 +164,10 @@ Expected<CommandLine> parse_command_line(int argc, const char* const* argv) {
   }
   if (!run->parsed() && !dump->parsed() && !doctor->parsed()) {
     const auto words = app.remaining();
-    if (words.empty()) return usage_error("nothing to do: mimus run, dump or doctor; mimus --help says more");
+    if (words.empty())
+      return usage_error("nothing to do: mimus run, exec, img, dump or doctor; mimus --help says more");
     if (words[0].starts_with("-")) return std::unexpected(check_extras(app).error());
-    const std::string near = nearest(words[0], {"run", "dump", "doctor"});
+    const std::string near = nearest(words[0], {"run", "exec", "img", "dump", "doctor"});
     return usage_error(
         fmt::format("unknown command '{}'{}", words[0], near.empty() ? "" : "; did you mean " + near + "?"));
   }
