@@ -85,6 +85,11 @@ Expected<std::unique_ptr<Code>> LlvmCode::place(const CodePlace& where, const ir
   code->go_back_ = stubs + go_back;
   code->code_bytes_ = kEntryBytes + blob.code_bytes;
   code->listing_ = std::move(compiled.listing);
+  if (where.slab.has_listener()) {
+    char name[32];
+    std::snprintf(name, sizeof name, "llvm %#lx", static_cast<unsigned long>(region.blocks[0]->key.pc));
+    where.slab.announce(code->entry_, kEntryBytes + u32(blob.bytes.size()) + u32(writer.bytes().size()), name);
+  }
   return code;
 }
 
@@ -145,7 +150,7 @@ std::string LlvmCode::dump() const {
                                                 entry_ + at, text, sizeof text);
     if (!length) break;
     char place[24];
-    std::snprintf(place, sizeof place, "%6zx", at);
+    std::snprintf(place, sizeof place, "%lx", static_cast<unsigned long>(entry_ + at));
     out += std::string(place) + text + '\n';
     at += length;
   }

@@ -22,6 +22,9 @@ struct SlowArguments {
 };
 
 struct ColdSite {
+  struct Piece {
+    u32 offset, bytes;  // in the state; 1, 2, 4 or 8
+  };
   enum class Kind : u8 {
     call,   // calls `function`; goes on if that does not leave
     leave,  // calls `function`, then leaves
@@ -33,7 +36,7 @@ struct ColdSite {
   u32 desc = 0, extra = 0;             // for SlowArguments::kDesc
   GuestPc pc = 0;                      // of the instruction
   std::vector<u8> words = {};          // scratch word of each argument after the state
-  std::vector<ir::SlotId> slots = {};  // dirty slots, in the order of the operands
+  std::vector<Piece> pieces = {};      // of dirty slots, in the order of the operands
   u32 insns_before = 0;                // for counting, see Lowering::count_early
   u32 insn_length = 0;
 };

@@ -152,7 +152,12 @@ Value* Lowering::stable_value(ir::SlotId s) {
 void Lowering::store_slot(ir::SlotId s) {
   if (!slots_[s].dirty) return;
   const SlotDesc& slot = layout_.state.slots[s];
-  Value* v = slots_[s].value;
+  Value *v = slots_[s].value, *low, *high;
+  if (Value* number = known_f64(v)) return set_state_field(slot.offset, number);
+  if (known_split(v, low, high)) {
+    set_state_field(slot.offset, low);
+    return set_state_field(slot.offset + 4, high);
+  }
   if (slot.type.elem == ir::Elem::i1) v = b.CreateZExt(v, memory_type(slot.type));
   set_state_field(slot.offset, v);
 }
@@ -224,9 +229,10 @@ void Lowering::make_entries() {
     entry.block = new_block();
     if (block.in_edges < 2) continue;
     entry.phis.resize(slots_.size());
+    entry.high_phis.resize(slots_.size());
     b.SetInsertPoint(entry.block);
     block.live_in.each([&](ir::SlotId s) {
-      if (plan_.changed.has(s)) entry.phis[s] = b.CreatePHI(type(layout_.state.slots[s].type), block.in_edges);
+      if (plan_.changed.has(s)) make_phi(entry, s, block.in_edges);
     });
   }
   b.SetInsertPoint(entry_block_);
@@ -238,7 +244,7 @@ void Lowering::make_entries() {
   for (size_t s = 0; s < slots_.size(); ++s) {
     if (!first.phis[s]) continue;
     Value* v = slots_[s].value ? slots_[s].value : load_slot(ir::SlotId(s));
-    first.phis[s]->addIncoming(v, entry_block_);
+    add_incoming(first, ir::SlotId(s), v, entry_block_);
   }
 }
 
@@ -262,7 +268,7 @@ void Lowering::enter_block(u32 index) {
         slots_[s] = {function_->getArg(layout_.state.slots[s].pin + (layout_.state.slots[s].pin > 5 ? 2 : 0)), true};
       continue;
     }
-    slots_[s] = {entry.phis[s], entry.phis[s] && dirty.has(ir::SlotId(s))};
+    slots_[s] = {merged(entry, ir::SlotId(s)), entry.phis[s] && dirty.has(ir::SlotId(s))};
   }
 }
 
@@ -286,19 +292,22 @@ Expected<void> Lowering::lower_block(u32 index) {
 
 // Phis that merge one value with themselves stand for that value.
 void Lowering::finish_phis() {
-  std::vector<llvm::PHINode*> phis;
+  std::vector<llvm::WeakVH> phis;
   for (Entry& entry : entries_)
-    for (llvm::PHINode* phi : entry.phis)
-      if (phi) phis.push_back(phi);
+    for (const auto* list : {&entry.phis, &entry.high_phis})
+      for (llvm::PHINode* phi : *list)
+        if (phi) phis.emplace_back(phi);
+  for (llvm::WeakTrackingVH& value : merged_)
+    if (value) llvm::RecursivelyDeleteTriviallyDeadInstructions(value);
   for (bool again = true; again;) {
     again = false;
-    for (llvm::PHINode*& phi : phis) {
-      Value* only = phi ? phi->hasConstantValue() : nullptr;
-      if (phi && phi->use_empty()) only = llvm::PoisonValue::get(phi->getType());
+    for (llvm::WeakVH& handle : phis) {
+      auto* phi = llvm::cast_or_null<llvm::PHINode>(handle);
+      if (!phi) continue;
+      Value* only = phi->use_empty() ? llvm::PoisonValue::get(phi->getType()) : phi->hasConstantValue();
       if (!only) continue;
       phi->replaceAllUsesWith(only);
       phi->eraseFromParent();
-      phi = nullptr;
       again = true;
     }
   }

@@ -102,6 +102,17 @@ class Lowering {
   void forget_slots();    // memory may have changed under the values
   void store_pc();        // state.pc = address of the current instruction
 
+  // -- floating-point registers (float_slots.cc): what a value of 64 bits is besides --
+  llvm::Value* as_f64(llvm::Value* v);
+  llvm::Value* from_f64(llvm::Value* number);
+  llvm::Value* join(llvm::Value* low, llvm::Value* high);  // f32 and the upper half as i32
+  llvm::Value* unboxed(llvm::Value* v, llvm::Value* default_nan);
+  llvm::Value* known_f64(llvm::Value* v) const;  // null if it is not known as such
+  bool known_split(llvm::Value* v, llvm::Value*& low, llvm::Value*& high) const;
+  ir::ValueId id_of(const ir::Inst& inst) const { return ir::ValueId(&inst - block_->insts.data()); }
+  // Does `block()` write the value of its instruction `id` to a floating-point register that holds f64s?
+  bool becomes_f64(ir::ValueId id) const;
+
   // -- control flow --
   llvm::BasicBlock* new_block() { return llvm::BasicBlock::Create(context, "", function_); }
   void branch_unlikely(llvm::Value* condition, llvm::BasicBlock* rare, llvm::BasicBlock* usual);
@@ -129,9 +140,19 @@ class Lowering {
   };
   struct Entry {  // how a block of the region is entered
     llvm::BasicBlock* block = nullptr;
-    std::vector<Slot> slots;           // one edge: its slots as they were there
-    std::vector<llvm::PHINode*> phis;  // several edges: per slot, null when not live
+    std::vector<Slot> slots;                // one edge: its slots as they were there
+    std::vector<llvm::PHINode*> phis;       // several edges: per slot, null when not live
+    std::vector<llvm::PHINode*> high_phis;  // of slots that hold f32s: the upper halves
   };
+
+  struct Form {
+    llvm::Value *f64 = nullptr, *low = nullptr, *high = nullptr;
+    llvm::Value* unboxed = nullptr;  // of what the region never changes
+  };
+  void split(llvm::Value* v, llvm::Value*& low, llvm::Value*& high);
+  void make_phi(Entry& entry, ir::SlotId s, unsigned edges);
+  void add_incoming(Entry& entry, ir::SlotId s, llvm::Value* v, llvm::BasicBlock* from);
+  llvm::Value* merged(const Entry& entry, ir::SlotId s);
 
   void make_function();
   void make_entries();
@@ -171,6 +192,8 @@ class Lowering {
   std::vector<Slot> slots_;
   std::vector<llvm::Value*> stable_;
   std::vector<llvm::Value*> values_;
+  llvm::DenseMap<llvm::Value*, Form> forms_;
+  std::vector<llvm::WeakTrackingVH> merged_;  // values made at joins whether or not they are used
   std::vector<ExitStub> stubs_;
   std::vector<ColdSite> cold_sites_;
   u32 block_index_ = 0;

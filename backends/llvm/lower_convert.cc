@@ -138,6 +138,7 @@ u64 box_mask(ir::Type narrow) { return ~u64{0} << narrow.lane_bits(); }
 Value* unbox(Lowering& l, const Inst& i) {
   auto& b = l.b;
   const FloatShape f(i.type);
+  if (i.type == ir::f32) return l.unboxed(l.arg(i, 0), b.CreateBitCast(f.default_nan(l), b.getFloatTy()));
   Value* boxed = b.CreateICmpUGE(l.arg(i, 0), b.getInt64(box_mask(i.type)));
   Value* narrow = b.CreateTrunc(l.arg(i, 0), l.type(f.bits));
   return b.CreateBitCast(b.CreateSelect(boxed, narrow, f.default_nan(l)), l.type(i.type));
@@ -145,6 +146,7 @@ Value* unbox(Lowering& l, const Inst& i) {
 
 Value* box(Lowering& l, const Inst& i) {
   const ir::Type narrow = l.arg_type(i, 0);
+  if (narrow == ir::f32) return l.join(l.arg(i, 0), l.b.getInt32(~u32{0}));
   Value* bits = l.b.CreateZExt(l.bits_of(l.arg(i, 0), narrow), l.b.getInt64Ty());
   return l.b.CreateOr(bits, l.b.getInt64(box_mask(narrow)));
 }

@@ -44,15 +44,25 @@ Value* Lowering::patchpoint(ColdSite site, llvm::ArrayRef<Value*> args) {
   llvm::SmallVector<Value*, 32> operands{b.getInt64(cold_sites_.size()), b.getInt32(kJumpBytes), null,
                                          b.getInt32(u32(args.size()) + 1), state_};
   operands.append(args.begin(), args.end());
+  const auto add = [&](u32 offset, u32 bytes, Value* v) {
+    site.pieces.push_back({offset, bytes});
+    operands.push_back(v);
+  };
   for (size_t s = 0; s < slots_.size(); ++s) {
     if (!slots_[s].dirty) continue;
     const ir::Type t = layout_.state.slots[s].type;
+    const u32 offset = layout_.state.slots[s].offset;
+    Value *v = slots_[s].value, *low, *high;
     if (!fits_stack_map(t)) {
       store_slot(ir::SlotId(s));
-      continue;
+    } else if (Value* number = known_f64(v)) {
+      add(offset, 8, number);
+    } else if (known_split(v, low, high)) {
+      add(offset, 4, low);
+      add(offset + 4, 4, high);
+    } else {
+      add(offset, t.bytes(), t.elem == ir::Elem::i1 ? b.CreateZExt(v, b.getInt8Ty()) : v);
     }
-    site.slots.push_back(ir::SlotId(s));
-    operands.push_back(t.elem == ir::Elem::i1 ? b.CreateZExt(slots_[s].value, b.getInt8Ty()) : slots_[s].value);
   }
   site.insns_before = insns_before_;
   site.insn_length = insn_length_;
@@ -239,7 +249,7 @@ void Lowering::emit_inside(u32 index, u32 to) {
     target.slots = slots_;
   } else {
     for (size_t s = 0; s < slots_.size(); ++s)
-      if (target.phis[s]) target.phis[s]->addIncoming(read_slot(ir::SlotId(s)), b.GetInsertBlock());
+      if (target.phis[s]) add_incoming(target, ir::SlotId(s), read_slot(ir::SlotId(s)), b.GetInsertBlock());
   }
   b.CreateBr(target.block);
 }

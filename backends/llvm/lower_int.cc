@@ -99,8 +99,17 @@ Value* overflow_out(Lowering& l, const Inst& i) {
 
 Value* zero_extend(Lowering& l, const Inst& i) { return l.b.CreateZExt(l.arg(i, 0), l.type(i.type)); }
 Value* sign_extend(Lowering& l, const Inst& i) { return l.b.CreateSExt(l.arg(i, 0), l.type(i.type)); }
-Value* truncate(Lowering& l, const Inst& i) { return l.b.CreateTrunc(l.arg(i, 0), l.type(i.type)); }
-Value* bit_cast(Lowering& l, const Inst& i) { return l.b.CreateBitCast(l.arg(i, 0), l.type(i.type)); }
+Value* truncate(Lowering& l, const Inst& i) {
+  Value *low, *high;
+  if (i.type == ir::i32 && l.known_split(l.arg(i, 0), low, high)) return l.b.CreateBitCast(low, l.type(i.type));
+  return l.b.CreateTrunc(l.arg(i, 0), l.type(i.type));
+}
+Value* bit_cast(Lowering& l, const Inst& i) {
+  const ir::Type from = l.arg_type(i, 0);
+  if (from == ir::i64 && i.type == ir::f64) return l.as_f64(l.arg(i, 0));
+  if (from == ir::f64 && i.type == ir::i64) return l.from_f64(l.arg(i, 0));
+  return l.b.CreateBitCast(l.arg(i, 0), l.type(i.type));
+}
 
 Value* pair(Lowering& l, const Inst& i) {
   llvm::Type* t = l.type(i.type);

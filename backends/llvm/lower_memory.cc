@@ -116,6 +116,8 @@ void slow_store(Lowering& l, const Access& access, Value* v, ir::Type t) {
   SlowCall call{.function = Slow::store, .desc = access.desc()};
   call.arguments = {{SlowArguments::kFirst, access.address()}};
   if (t.bytes() <= 8) {
+    if (auto* cast = llvm::dyn_cast<llvm::BitCastInst>(v))  // again here, so that the usual path need not do it
+      v = l.b.CreateBitCast(cast->getOperand(0), v->getType());
     call.arguments.push_back({SlowArguments::kSecond, to_u64(l, v, t)});
   } else {
     call.arguments.push_back({0, l.b.CreateTrunc(v, l.b.getInt64Ty())});
@@ -131,14 +133,17 @@ Value* load(Lowering& l, const Inst& i) {
   if (ir::MemAttr::unpack(i.attr).align == ir::Align::atomic16) return l.refuse("16-byte atomic accesses");
   Access access(l, i, t.bytes(), t.bytes(), false);
   access.probe();
+  const bool number = t == ir::i64 && access.has_fast() && !access.attr().big_endian && l.becomes_f64(l.id_of(i));
+  llvm::Type* const as = number ? l.b.getDoubleTy() : l.memory_type(t);
   Value* fast = nullptr;
   if (access.has_fast()) {
-    fast = l.tag(l.b.CreateAlignedLoad(l.memory_type(t), access.host(), llvm::Align(1)), l.guest_tag());
+    fast = l.tag(l.b.CreateAlignedLoad(as, access.host(), llvm::Align(1)), l.guest_tag());
     order_after_load(l, access.attr().order);
     fast = swap_bytes(l, fast, t, access.attr().big_endian);
   }
   access.go_slow();
-  Value* v = access.join(fast, slow_load(l, access, t));
+  Value* v = access.join(fast, l.b.CreateBitCast(slow_load(l, access, t), as));
+  if (number) return l.from_f64(v);
   return t.elem == ir::Elem::i1 ? l.b.CreateTrunc(v, l.type(t)) : v;
 }
 
@@ -153,7 +158,9 @@ Value* store(Lowering& l, const Inst& i) {
   access.probe();
   if (access.has_fast()) {
     order_before_store(l, access.attr().order);
-    l.tag(l.b.CreateAlignedStore(swap_bytes(l, v, t, access.attr().big_endian), access.host(), llvm::Align(1)),
+    Value* number = access.attr().big_endian ? nullptr : l.known_f64(v);
+    l.tag(l.b.CreateAlignedStore(number ? number : swap_bytes(l, v, t, access.attr().big_endian), access.host(),
+                                 llvm::Align(1)),
           l.guest_tag());
     order_after_store(l, access.attr().order);
   }

@@ -73,6 +73,26 @@ void summarise(BlockPlan& summary, const ir::Block& block, const RuntimeLayout& 
   }
 }
 
+// An f32 in a box wins over an f64: taking a box apart costs more.
+void note_float_uses(RegionPlan& plan, const ir::Block& block, const RuntimeLayout& layout) {
+  const auto note = [&](u64 slot, FloatUse use) {
+    const SlotDesc& desc = layout.state.slots[slot];
+    if (desc.role == SlotRole::floating && desc.type == ir::i64)
+      plan.float_uses[slot] = std::max(plan.float_uses[slot], use);
+  };
+  for (const ir::Inst& inst : block.insts) {
+    const bool wide = inst.op == ir::Op::bitcast && inst.type == ir::f64;
+    if (!wide && !(inst.op == ir::Op::unbox && inst.type == ir::f32) && inst.op != ir::Op::write) continue;
+    const ir::Inst& from = block.insts[inst.args[0]];
+    if (inst.op == ir::Op::write) {
+      if (from.op == ir::Op::box && block.insts[from.args[0]].type == ir::f32) note(inst.imm, FloatUse::f32);
+      if (from.op == ir::Op::bitcast && block.insts[from.args[0]].type == ir::f64) note(inst.imm, FloatUse::f64);
+    } else if (from.op == ir::Op::read) {
+      note(from.imm, wide ? FloatUse::f64 : FloatUse::f32);
+    }
+  }
+}
+
 // Forward: what may be dirty; at the region's entry that is every pinned slot.
 void flow_dirty(RegionPlan& plan, const RuntimeLayout& layout) {
   for (size_t s = 0; s < layout.state.slots.size(); ++s)
@@ -113,7 +133,8 @@ void flow_live(RegionPlan& plan) {
 
 RegionPlan make_plan(const ir::Region& region, const RuntimeLayout& layout) {
   const size_t slots = layout.state.slots.size();
-  RegionPlan plan{.region = region, .blocks = {}, .order = {}, .changed = SlotSet(slots)};
+  RegionPlan plan{.region = region, .blocks = {}, .order = {}, .float_uses = {}, .changed = SlotSet(slots)};
+  plan.float_uses.assign(slots, FloatUse::none);
   plan.blocks.resize(region.blocks.size());
   for (BlockPlan& b : plan.blocks) b.written = b.wanted = b.dirty_out = b.dirty_in = b.live_in = SlotSet(slots);
   find_successors(plan);
@@ -121,6 +142,7 @@ RegionPlan make_plan(const ir::Region& region, const RuntimeLayout& layout) {
   bool clobbers = false;
   for (u32 b : plan.order) {
     summarise(plan.blocks[b], *region.blocks[b], layout, plan);
+    note_float_uses(plan, *region.blocks[b], layout);
     plan.changed.merge(plan.blocks[b].written);
     clobbers |= plan.blocks[b].clobbers;
   }

@@ -59,10 +59,14 @@ struct BlockPlan {
   SlotSet live_in;
 };
 
+// What a floating-point slot of 64 bits is used as in the region, if anything.
+enum class FloatUse : u8 { none, f64, f32 };
+
 struct RegionPlan {
   const ir::Region& region;
   std::vector<BlockPlan> blocks;
   std::vector<u32> order;  // reverse post-order; blocks that cannot be reached are missing
+  std::vector<FloatUse> float_uses;  // by slot
   SlotSet changed;         // slots that the region writes or a helper of it may write
   bool uses_vectors = false;
   bool uses_wide_vectors = false;  // of more than 128 bits

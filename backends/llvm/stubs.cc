@@ -14,7 +14,7 @@ constexpr size_t kMaxExitBytes = 128, kMaxColdBytes = 128, kMaxStoreBytes = 24;
 size_t upper_bound(const CompiledRegion& compiled) {
   size_t bytes = (compiled.stubs.size() + 1) * kMaxExitBytes;
   for (const ColdSite& site : compiled.cold_sites)
-    bytes += kMaxColdBytes + kMaxStoreBytes * (site.slots.size() + site.words.size());
+    bytes += kMaxColdBytes + kMaxStoreBytes * (site.pieces.size() + site.words.size());
   return bytes;
 }
 

@@ -74,10 +74,7 @@ void StubWriter::store_all(const Frame& frame, const ColdSite& site, const Stack
   };
   size_t at = site.result ? 2 : 1;  // the result and the state come first
   for (u8 word : site.words) add(record.locations[at++], scratch_offset(word), 8);
-  for (ir::SlotId s : site.slots) {
-    const SlotDesc& slot = host_.layout().slots[s];
-    add(record.locations[at++], slot.offset, slot.type.bytes());
-  }
+  for (const ColdSite::Piece& piece : site.pieces) add(record.locations[at++], piece.offset, piece.bytes);
   others.push_back({{Location::Kind::constant, 0, s64(site.pc)}, u32(offsetof(CpuState, pc)), 8});
   if (site.kind != ColdSite::Kind::poll) {
     const u64 word = site.desc | u64{site.extra} << 32;

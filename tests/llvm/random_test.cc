@@ -81,6 +81,16 @@ class RandomLlvm : public ::testing::Test {
     }
   }
 
+  void regions(u64 count) {
+    const u64 first = from_environment("MIMUS_SEED", 1);
+    for (u64 seed = first; seed < first + from_environment("MIMUS_COUNT", count); ++seed) {
+      const auto blocks = random_region(seed, 2 + seed % 6, options_);
+      ir::Region region;
+      for (const ir::Block& b : blocks) region.blocks.push_back(&b);
+      if (!agree(region, seed, seed % 4 == 0)) return;
+    }
+  }
+
   std::unique_ptr<emit::CodeSlab> slab_;
   std::unique_ptr<emit::HostRuntime> host_;
   std::unique_ptr<Engine> llvm_, interp_;
@@ -103,14 +113,16 @@ TEST_F(RandomLlvm, Floats) {
 }
 TEST_F(RandomLlvm, Everything) { blocks(150); }
 
-TEST_F(RandomLlvm, Regions) {
-  const u64 first = from_environment("MIMUS_SEED", 1);
-  for (u64 seed = first; seed < first + from_environment("MIMUS_COUNT", 60); ++seed) {
-    const auto blocks = random_region(seed, 2 + seed % 6, options_);
-    ir::Region region;
-    for (const ir::Block& b : blocks) region.blocks.push_back(&b);
-    if (!agree(region, seed, seed % 4 == 0)) return;
-  }
+TEST_F(RandomLlvm, Regions) { regions(60); }
+
+// Slots of 64 bits that hold floats, boxed or not, merged at joins (float_slots.cc).
+TEST_F(RandomLlvm, FloatRegisters) {
+  using enum ir::Op;
+  options_.only = {constant, read, read, read, write, write, write, box,   box,     unbox, unbox, bitcast, bitcast,
+                   bitcast,  fadd, fmul, fneg, fmin,  trunc, load,  store, exit_if, and_,  or_};
+  options_.odd_floats = options_.vectors = options_.wide = options_.odd_rounding = false;
+  options_.ops = 10;
+  regions(120);
 }
 
 }  // namespace
