@@ -26,6 +26,7 @@ struct Tiers {
       {};  // called once, on the compile thread, when something is hot; may be empty
   u32 warm_after = 0;
   u32 warm_rate = 0;       // executions per millisecond below which hot code waits (WarmQueue)
+  bool warm_loops = false;  // only regions with a loop: the cold tier runs the rest nearly as well
   u32 region_insns = 256;  // budget of a warm region
 };
 

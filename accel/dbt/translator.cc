@@ -14,7 +14,8 @@ u64 host_ns() {
 
 constexpr u32 kMaxInsnBytes = 16;  // longest instruction of any ISA, rounded up
 constexpr size_t kRegionBlocks = 32;
-constexpr auto kShortestNap = std::chrono::milliseconds(1), kLongestNap = std::chrono::milliseconds(500);
+constexpr u32 kColdShare = 64;  // what has run that many times less often than hot code stays out of regions
+constexpr auto kShortestNap = std::chrono::milliseconds(5), kLongestNap = std::chrono::milliseconds(500);
 
 bool is_direct(const ir::Exit& exit) { return exit.kind == ir::Exit::Kind::jump || exit.kind == ir::Exit::Kind::call; }
 
@@ -23,6 +24,18 @@ bool traps_with(const ir::Block& block, const Fault& fault) {
   if (block.guest_insns > 1) return false;
   return std::ranges::any_of(block.exits, [&](const ir::Exit& exit) {
     return exit.kind == ir::Exit::Kind::trap && exit.cause == fault.cause && exit.tval == fault.tval;
+  });
+}
+
+// A backward edge between blocks of a region: every loop has one.
+bool has_loop(const std::vector<ir::Block>& blocks) {
+  const auto is_inside = [&](GuestPc pc) {
+    return std::ranges::any_of(blocks, [&](const ir::Block& b) { return b.key.pc == pc; });
+  };
+  return std::ranges::any_of(blocks, [&](const ir::Block& block) {
+    return std::ranges::any_of(block.exits, [&](const ir::Exit& exit) {
+      return exit.kind == ir::Exit::Kind::jump && exit.target <= block.key.pc && is_inside(exit.target);
+    });
   });
 }
 
@@ -226,7 +239,7 @@ void Translator::compile_main() {
   }
 }
 
-// Breadth first from the seed over direct edges whose targets have run (are in the cache), within the seed's page.
+// Breadth first from the seed over direct edges whose targets have run now and then, within the seed's page.
 std::vector<ir::Block> Translator::form_region(const TranslatedBlock& seed) {
   std::vector<ir::Block> blocks;
   std::vector<ir::BlockKey> pending{seed.key};
@@ -248,6 +261,7 @@ std::vector<ir::Block> Translator::form_region(const TranslatedBlock& seed) {
       const ir::BlockKey target{key.physical - (key.pc & kPageMask) + (exit.target & kPageMask), exit.target, key.mode};
       const TranslatedBlock* known = cache_.find(target);
       if (!known || known->straddles || std::ranges::find(pending, target) != pending.end()) continue;
+      if (known->current.load(std::memory_order_relaxed)->runs() < config_.tiers.warm_after / kColdShare) continue;
       pending.push_back(target);
     }
     blocks.push_back(std::move(block));
@@ -260,7 +274,7 @@ void Translator::compile(TranslatedBlock& seed, Engine& engine) {
   const u64 started = host_ns();
   const u64 generation = cache_.generation(align_down(seed.key.physical, kPageSize));
   const std::vector<ir::Block> blocks = form_region(seed);
-  if (blocks.empty()) return;
+  if (blocks.empty() || (config_.tiers.warm_loops && !has_loop(blocks))) return;
   ir::Region region;
   for (const ir::Block& block : blocks) region.blocks.push_back(&block);
   const u32 id = cache_.next_id();

@@ -6,7 +6,8 @@ namespace mimus::dbt {
 
 namespace {
 
-constexpr u64 kShortestLookNs = 1'000'000;
+constexpr u64 kShortestLookNs = 4'000'000;
+constexpr u32 kFewestLooks = 3;  // a burst is not worth a compilation
 constexpr double kNsPerMs = 1e6;
 
 }  // namespace
@@ -20,7 +21,7 @@ void WarmQueue::look(Candidate& candidate, u64 now_ns) const {
   if (elapsed < kShortestLookNs) return;
   const u64 runs = candidate.translation->current.load(std::memory_order_relaxed)->runs();
   const double now = double(runs - candidate.runs) * kNsPerMs / double(elapsed);
-  candidate.rate = candidate.rate == 0 ? now : (candidate.rate + now) / 2;
+  candidate.rate = candidate.looks++ ? (candidate.rate + now) / 2 : now;
   candidate.runs = runs;
   candidate.looked_ns = now_ns;
 }
@@ -28,8 +29,9 @@ void WarmQueue::look(Candidate& candidate, u64 now_ns) const {
 TranslatedBlock* WarmQueue::take(u64 now_ns) {
   std::erase_if(candidates_, [](const Candidate& c) { return !c.translation->valid.load(std::memory_order_relaxed); });
   for (Candidate& candidate : candidates_) look(candidate, now_ns);
-  const auto best = std::ranges::max_element(candidates_, {}, &Candidate::rate);
-  if (best == candidates_.end() || best->rate < min_rate_) return nullptr;
+  const auto merit = [&](const Candidate& c) { return min_rate_ && c.looks < kFewestLooks ? -1 : c.rate; };
+  const auto best = std::ranges::max_element(candidates_, {}, merit);
+  if (best == candidates_.end() || merit(*best) < min_rate_) return nullptr;
   TranslatedBlock* translation = best->translation;
   *best = candidates_.back();
   candidates_.pop_back();

@@ -26,6 +26,7 @@ class WarmQueue {
     u64 runs;  // when last looked at
     u64 looked_ns;
     double rate = 0;  // executions per millisecond, smoothed
+    u32 looks = 0;
   };
   void look(Candidate& candidate, u64 now_ns) const;
 

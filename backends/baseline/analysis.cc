@@ -122,10 +122,9 @@ void Analysis::shape_of(u32 index) {
       }
       break;
     case Op::fma:  // the sign of a NaN operand is lost, which only x86 would show
-      if (const auto attr = ir::FpAttr::unpack(inst.attr); attr.rule != ir::IntRule::riscv || !host_fma_ ||
-                                                           attr.rounding == ir::Rounding::rmm ||
-                                                           attr.rounding == ir::Rounding::rod)
-        break;  // the latter are left to the interpreter's function, which takes operands as they are
+      if (const auto attr = ir::FpAttr::unpack(inst.attr);
+          attr.rule != ir::IntRule::riscv || !host_fma_ || !host_has(attr.rounding))
+        break;
       for (unsigned k = 0; k < 3; ++k)
         if (def(k).op == Op::fneg && fusable(inst.args[k]) && (inst.type == ir::f32 || inst.type == ir::f64)) fuse(k);
       break;

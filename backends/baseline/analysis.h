@@ -58,6 +58,12 @@ inline void for_each_operand(const ir::Block& block, const ir::Inst& inst, F&& f
   if (value != ir::kNoValue) f(count, value);
 }
 
+// Rounding modes that MXCSR has.
+constexpr bool host_has(ir::Rounding rounding) {
+  return rounding <= ir::Rounding::rup || rounding == ir::Rounding::current;
+}
+static_assert(ir::Rounding::rup < ir::Rounding::rmm && ir::Rounding::rtz < ir::Rounding::rup);
+
 class Analysis {
  public:
   // `host_fma`: multiply-adds become host instructions, which take negated operands for nothing.

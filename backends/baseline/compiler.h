@@ -79,7 +79,8 @@ class Compiler {
     u32 next = kNever;  // the access that uses the cached address next
   };
 
-  // -- cold code: emitted after the block --
+  // -- cold code: emitted after the block. Registers are asked for before the branch to it: what they held is saved on
+  // both ways then. --
   struct Cold {
     void (Compiler::*emit)(const Cold&) = nullptr;
     emit::Jump from, from2;     // jumps to bind to it (end == 0: none)
@@ -287,7 +288,11 @@ class Compiler {
   bool host_rounds(ir::Rounding rounding) const;
   void begin_rounding(ir::Rounding rounding);
   void end_rounding(ir::Rounding rounding);
-  int emit_fp(const ir::Inst& inst, int ra, const Place& pb);
+  struct FpTarget {
+    int result, work;
+  };
+  FpTarget define_fp(int ra, const Place& pb);
+  void emit_fp(const ir::Inst& inst, int ra, const Place& pb, FpTarget to);
   void load_default_nan(ir::Type type, u16 rule, int to);
   void convert_to_int(bool truncate, ir::Type from, const Xbyak::Reg& to, int x);
   void convert_from_int(ir::Type to, int x, const Xbyak::Reg& from);

@@ -79,9 +79,7 @@ void Compiler::ucomis(Type type, int a, const Operand& b) {
 
 // ---- rounding ----
 
-bool Compiler::host_rounds(Rounding rounding) const {
-  return rounding == Rounding::current || host_mode(rounding).has_value();
-}
+bool Compiler::host_rounds(Rounding rounding) const { return host_has(rounding); }
 
 // Makes an op's static rounding mode the host's, until end_rounding.
 void Compiler::begin_rounding(Rounding rounding) {
@@ -119,25 +117,28 @@ void Compiler::op_fp_binary(const Inst& inst) {
   const int ra = regs_.xmm(a);
   const Place pb = regs_.xmm_or_memory(b, inst.type.bits());
   begin_rounding(attr.rounding);
-  emit_fp(inst, ra, pb);
+  emit_fp(inst, ra, pb, define_fp(ra, pb));
   end_rounding(attr.rounding);
 }
 
-// The instruction of kRows on a and b into the result's register, which is returned.
-int Compiler::emit_fp(const Inst& inst, int ra, const Place& pb) {
-  const Row& row = row_of(inst.op);
-  const bool wide = is_double(inst.type);
+// Registers for the result of an instruction of kRows on a and b, and for computing it.
+Compiler::FpTarget Compiler::define_fp(int ra, const Place& pb) {
   if (features_.avx) {
     const int d = regs_.def_xmm(self(), ra, pb.reg);
-    with_xmm(pb, [&](const Operand& b) { (a_.*(wide ? row.avx64 : row.avx32))(Xmm(d), Xmm(ra), b); });
-    return d;
+    return {d, d};
   }
   const int d = regs_.def_xmm(self(), ra);
-  const int work = pb.reg == d && d != ra ? regs_.temp_xmm() : d;
-  if (work != ra) a_.movaps(Xmm(work), Xmm(ra));
-  with_xmm(pb, [&](const Operand& b) { (a_.*(wide ? row.sse64 : row.sse32))(Xmm(work), b); });
-  if (work != d) a_.movaps(Xmm(d), Xmm(work));
-  return d;
+  return {d, pb.reg == d && d != ra ? regs_.temp_xmm() : d};
+}
+
+void Compiler::emit_fp(const Inst& inst, int ra, const Place& pb, FpTarget to) {
+  const Row& row = row_of(inst.op);
+  const bool wide = is_double(inst.type);
+  if (features_.avx)
+    return with_xmm(pb, [&](const Operand& b) { (a_.*(wide ? row.avx64 : row.avx32))(Xmm(to.result), Xmm(ra), b); });
+  if (to.work != ra) a_.movaps(Xmm(to.work), Xmm(ra));
+  with_xmm(pb, [&](const Operand& b) { (a_.*(wide ? row.sse64 : row.sse32))(Xmm(to.work), b); });
+  if (to.work != to.result) a_.movaps(Xmm(to.result), Xmm(to.work));
 }
 
 void Compiler::op_fsqrt(const Inst& inst) {
@@ -182,11 +183,12 @@ void Compiler::op_fma(const Inst& inst) {
   (a_.*form)(Xmm(d), Xmm(r[0]), Xmm(r[1]));
   end_rounding(attr.rounding);
   if (attr.rule == IntRule::x86) return;
+  const int spare = regs_.temp_xmm();  // before the branch: what it held is saved on both ways
   ucomis(inst.type, d, Xmm(d));
   Cold& cold = add_cold(&Compiler::cold_fma);
   cold.from = a_.jcc_near(Cond::p);
   cold.back = a_.offset();
-  cold.x = {d, r[0], r[1], regs_.temp_xmm()};
+  cold.x = {d, r[0], r[1], spare};
   cold.type = inst.type;
   const ir::Inst& next = block_->insts[index_ + 1];
   if (next.op == Op::nan_fix && facts_[next.args[0]].root == self() && facts_[self()].first_use == index_ + 1 &&
@@ -295,16 +297,16 @@ void Compiler::op_fp_minmax(const Inst& inst) {
   if (!is_host_float(inst.type) || (rule != ir::FpMinRule::number_2019 && rule != ir::FpMinRule::x86))
     return fallback(inst);
   const int ra = regs_.xmm(inst.args[0]), rb = regs_.xmm(inst.args[1]);
-  if (rule == ir::FpMinRule::x86) return void(emit_fp(inst, ra, {rb, {}}));
+  const FpTarget to = define_fp(ra, {rb, {}});
+  if (rule == ir::FpMinRule::x86) return emit_fp(inst, ra, {rb, {}}, to);
   // Unlike the host's instruction: -0 is below +0, and a NaN yields to a number. Both look equal to ucomis.
   ucomis(inst.type, ra, Xmm(rb));
   Cold& cold = add_cold(&Compiler::cold_minmax);
-  const size_t index = cold_.size() - 1;
   cold.from = a_.jcc_near(Cond::e);
-  const int d = emit_fp(inst, ra, {rb, {}});
-  cold_[index].back = a_.offset();
-  cold_[index].x = {d, ra, rb, kNone};
-  cold_[index].type = inst.type;
+  emit_fp(inst, ra, {rb, {}}, to);
+  cold.back = a_.offset();
+  cold.x = {to.result, ra, rb, kNone};
+  cold.type = inst.type;
 }
 
 void Compiler::cold_minmax(const Cold& cold) {

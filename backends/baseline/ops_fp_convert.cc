@@ -94,7 +94,7 @@ void Compiler::op_fto_s(const Inst& inst) {
       !(truncate || attr.rounding == Rounding::current))
     return fallback(inst);
   const int x = regs_.xmm(inst.args[0]);
-  const int d = regs_.def_gpr(self());
+  const int d = regs_.def_gpr(self()), spare = regs_.temp_xmm();
   const Xbyak::Reg to = gpr_of(d, inst.type.bits());
   convert_to_int(truncate, from, to, x);
   if (attr.rule == IntRule::x86) return;
@@ -104,7 +104,7 @@ void Compiler::op_fto_s(const Inst& inst) {
   cold.from = a_.jcc_near(Cond::o);
   cold.back = a_.offset();
   cold.result = d;
-  cold.x = {x, regs_.temp_xmm(), kNone, kNone};
+  cold.x = {x, spare, kNone, kNone};
   cold.type = from;
 }
 
@@ -146,16 +146,15 @@ void Compiler::op_fto_u(const Inst& inst) {
     a_.shr(Xbyak::Reg32(t), 23);
   }
   a_.cmp(Xbyak::Reg32(t), (wide ? 1023 : 127) + limit);
+  const int d = regs_.def_gpr(self(), t);
   Cold& cold = add_cold(&Compiler::cold_fto_u);
   cold.from = a_.jcc_near(Cond::ae);
   cold.single = single;
   cold.x[0] = x;
   cold.type = from;
-  const size_t index = cold_.size() - 1;
-  const int d = regs_.def_gpr(self(), t);
+  cold.result = d;
   convert_to_int(truncate, from, Xbyak::Reg64(d), x);
-  cold_[index].result = d;
-  cold_[index].back = a_.offset();
+  cold.back = a_.offset();
 }
 
 void Compiler::cold_fto_u(const Cold& cold) {
@@ -227,13 +226,13 @@ void Compiler::op_unbox(const Inst& inst) {
     a_.mov(Xbyak::Reg64(t), Xbyak::Reg64(boxed.reg));
     a_.shr(Xbyak::Reg64(t), 32);
     a_.cmp(Xbyak::Reg32(t), 0xffffffff);
-    cold_[index].from = a_.jcc_near(Cond::ne);
     d = regs_.def_xmm(self());
+    cold_[index].from = a_.jcc_near(Cond::ne);
     a_.movd(Xmm(d), Xbyak::Reg32(boxed.reg));
   } else {
     a_.cmp(dword[boxed.address + 4], 0xffffffff);
-    cold_[index].from = a_.jcc_near(Cond::ne);
     d = regs_.def_xmm(self());
+    cold_[index].from = a_.jcc_near(Cond::ne);
     a_.movss(Xmm(d), dword[boxed.address]);
   }
   cold_[index].x[0] = d;

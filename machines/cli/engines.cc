@@ -82,6 +82,7 @@ void EngineSet::configure(dbt::CodeConfig& config) {
     config.tiers.load_warm = [this, listing = bool(config.dump.wants)] { return load_llvm(listing); };
     config.tiers.warm_after = warm_after_;
     config.tiers.warm_rate = warm_rate_;
+    config.tiers.warm_loops = choice_->baseline && warm_rate_ != 0;
   }
   if (!slab_) return;
   config.code_start = slab_->exec_start();

@@ -46,6 +46,27 @@ TEST(BaselineDiff, Floats) {
   expect_like_interp({.random = o, .first_seed = 20000, .seeds = 250});
 }
 
+// An fneg becomes part of a multiply-add, but not of one that the interpreter's function does.
+TEST(BaselineDiff, NegatedMultiplyAdd) {
+  using enum ir::Op;
+  RandomOptions o;
+  o.vectors = o.wide = o.odd_floats = o.exits = false;
+  o.only = {fneg, fneg, fneg, fma, fma, read, write};
+  o.ops = 8;
+  expect_like_interp({.random = o, .first_seed = 25000, .seeds = 200});
+}
+
+// Out of registers at conversions and boxes, whose rare paths need some of their own.
+TEST(BaselineDiff, CrowdedConversions) {
+  using enum ir::Op;
+  RandomOptions o;
+  o.vectors = o.wide = o.odd_floats = o.exits = false;
+  o.only = {fadd, fmul, fmin, fmin, fmax, fto_s, fto_s, fto_u, fto_u, unbox, unbox, box, fcvt, ffrom_s, bitcast, read, write};
+  o.ops = 10;
+  expect_like_interp({.random = o, .first_seed = 27000, .seeds = 150});
+  expect_like_interp({.random = o, .first_seed = 28000, .seeds = 150}, emit::HostFeatures::none());
+}
+
 TEST(BaselineDiff, Everything) { expect_like_interp({.first_seed = 31000, .seeds = 250, .optimise = true}); }
 
 TEST(BaselineDiff, WithoutHostExtensions) {
