@@ -58,6 +58,7 @@ constexpr Name kCloneFlags[] = {{CLONE_VM, "CLONE_VM"},
                                 {CLONE_CHILD_CLEARTID, "CLONE_CHILD_CLEARTID"},
                                 {CLONE_CHILD_SETTID, "CLONE_CHILD_SETTID"},
                                 {SIGCHLD, "SIGCHLD"}};
+constexpr Name kAccess[] = {{R_OK, "R_OK"}, {W_OK, "W_OK"}, {X_OK, "X_OK"}};
 constexpr Name kWhence[] = {{SEEK_SET, "SEEK_SET"},
                             {SEEK_CUR, "SEEK_CUR"},
                             {SEEK_END, "SEEK_END"},
@@ -161,6 +162,7 @@ std::string format_argument(UserThread& thread, Kind kind, u64 value, u64 next, 
     case Kind::at_flags: return flags_of(kAtFlags, value, "0");
     case Kind::clone_flags: return flags_of(kCloneFlags, value, "0");
     case Kind::signal: return signal_name(int(value));
+    case Kind::access: return flags_of(kAccess, value, "F_OK");
     case Kind::whence: return one_of(kWhence, value);
     case Kind::clock: return one_of(kClocks, value);
     case Kind::advice: return one_of(kAdvice, value);
@@ -187,6 +189,8 @@ std::string signal_name(int signal) {
 std::string format_arguments(UserThread& thread, const Call& call, const u64* arg, s64 result) {
   std::string text;
   for (unsigned i = 0; i < 6 && call.args[i] != Kind::none; i++) {
+    // The mode of a file that is not created means nothing.
+    if (i && call.args[i] == Kind::octal && call.args[i - 1] == Kind::open_flags && !(arg[i - 1] & O_CREAT)) break;
     if (i) text += ", ";
     text += format_argument(thread, call.args[i], arg[i], i < 5 ? arg[i + 1] : 0, result);
   }

@@ -15,7 +15,8 @@ enum class Kind : u8 {
   number,  // signed decimal
   size,    // unsigned decimal
   hex,
-  octal,  // file modes
+  octal,    // file modes
+  access,
   fd,
   dirfd,  // AT_FDCWD by name
   open_flags,
@@ -24,13 +25,13 @@ enum class Kind : u8 {
   signal,
   whence,
   clock,
-  advice,  // plain numbers with a name of their own, to be spelled out later
+  advice,  // of madvise
   at_flags,
   clone_flags,
   futex_op,
   // -- addresses: in range, or the call is EFAULT --
   pointer,        // a structure that the kernel reads or writes
-  in,             // `bytes to be read; the next argument counts them
+  in,             // bytes to be read; the next argument counts them
   out,            // bytes to be written; the next argument counts them
   path,           // a file name; looked up in the sysroot
   path_nofollow,  // the same; a symbolic link at the end is meant itself

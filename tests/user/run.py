@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""`mimus exec` with real programs.
+
+  guests   the programs of tests/user/guest, which test themselves, compiled here
+  debian   programs of Debian's riscv64 packages from an unpacked root (tools/guests get riscv64-root)
+  storm    tests/user/guest/storm.c, again and again
+  strace   --strace against a list of expected lines
+
+    tests/user/run.py --mimus build/release/bin/mimus [--engine E] [--runs N] guests
+
+Exit status: 0 no failure, 1 failures, 77 something is missing.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from harness.cross import CompileError, compile_program  # noqa: E402
+from harness import guests  # noqa: E402
+from harness.machine import Missing  # noqa: E402
+
+HERE = Path(__file__).resolve().parent
+SKIPPED = 77
+TIMEOUT = 120  # seconds; programs that end take a few
+SELF_TESTS = ("files", "memory", "processes", "signals", "threads")
+
+ROUND_TRIP = """head -c 2000000 /dev/urandom > data
+for packer in gzip bzip2 xz zstd; do $packer -c < data > packed && $packer -dc < packed | cmp - data && echo $packer; done
+7z a -bd data.7z data > log && 7z t data.7z | grep -c 'Everything is Ok'"""
+GIT = """git init -q origin && cd origin && git config user.email a@b && git config user.name n
+seq 1000 > file && git add file && git commit -qm one && seq 2000 > file && git commit -qam two
+cd .. && git clone -q origin copy && cd copy && git fsck 2> log && git log --oneline | wc -l"""
+PYTHON = """import hashlib, json, os, subprocess, sys, threading
+results = []
+threads = [threading.Thread(target=lambda n=n: results.append(n * n)) for n in range(8)]
+[t.start() for t in threads]
+[t.join() for t in threads]
+print(sorted(results)[-1], json.loads('{"a": [1.5]}'), hashlib.sha256(b"x").hexdigest()[:8])
+print(subprocess.run([sys.executable, "-c", "print(6 * 7)"], capture_output=True, text=True).stdout.strip(), os.uname().machine)
+"""
+
+# Arguments, expected output.
+DEBIAN = (
+    (["bash", "-c", "echo one two | tr ' ' '\\n' | sort -r | head -1; for i in 1 2 3; do echo -n $((i * i)); done"], "two\n149"),
+    (["bash", "-c", "seq 3 | while read n; do test $n = 2 && exit 7; done; echo $?"], "7\n"),
+    (["bash", "-c", "kill -TERM $$"], -15),
+    (["bash", "-c", "ls -d /usr/bin/perl; readlink /proc/self/exe; uname -m"], "/usr/bin/perl\n/usr/bin/readlink\nriscv64\n"),
+    (["python3", "-c", PYTHON], "49 {'a': [1.5]} 2d711642\n42 riscv64\n"),
+    (["perl", "-e", "print join(',', map { $_ * 2 } 1 .. 3), system('true; exit 3') >> 8"], "2,4,63"),
+    (["lua5.4", "-e", "print(7 // 2, 2^0.5)"], "3\t1.4142135623731\n"),
+    (["sqlite3", ":memory:", "create table t(a, b); insert into t values (1, 2), (3, 4); select sum(a * b) from t"], "14\n"),
+    (["bash", "-c", "printf x | openssl dgst -sha256 -r"],
+     "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881 *stdin\n"),
+    (["bash", "-c", ROUND_TRIP], "gzip\nbzip2\nxz\nzstd\n1\n"),
+    (["bash", "-c", GIT], "2\n"),
+)
+
+# What --strace shows of `true`, in order.
+STRACE = (
+    r"brk\(NULL\) = 0x[0-9a-f]+",
+    r'openat\(AT_FDCWD, "/etc/ld\.so\.cache", O_RDONLY\|O_CLOEXEC\) = ',
+    r'openat\(AT_FDCWD, ".*libc\.so\.6", O_RDONLY\|O_CLOEXEC\) = \d+',
+    r'read\(\d+, "\\177ELF.*"\.\.\., \d+\) = \d+',
+    r"mmap\(0x[0-9a-f]+, \d+, PROT_READ\|PROT_WRITE, MAP_PRIVATE\|MAP_FIXED.*, \d+, 0x[0-9a-f]+\) = 0x[0-9a-f]+",
+    r"mprotect\(0x[0-9a-f]+, \d+, PROT_READ\) = 0",
+    r"exit_group\(0\) = \?",
+)
+
+
+class Runner:
+    def __init__(self, options, scratch):
+        self.options, self.scratch, self.failures = options, Path(scratch), 0
+
+    def mimus(self, arguments, options=()):
+        command = [self.options.mimus, "exec", "--engine", self.options.engine, *options, *arguments]
+        environment = {"PATH": "/usr/bin:/bin", "HOME": str(self.scratch), "LC_ALL": "C", "GIT_CONFIG_NOSYSTEM": "1"}
+        try:
+            return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=TIMEOUT, check=False,
+                                  cwd=tempfile.mkdtemp(dir=self.scratch), env=environment, stdin=subprocess.DEVNULL)
+        except subprocess.TimeoutExpired as late:
+            return subprocess.CompletedProcess(command, "no end", str(late.stdout), str(late.stderr))
+
+    def check(self, name, result, good):
+        if not good:
+            self.failures += 1
+            print(f"FAILED: {name}: status {result.returncode}\n--- stdout\n{result.stdout}\n--- stderr\n{result.stderr}")
+
+    def compiled(self, name):
+        return compile_program("riscv64-linux-gnu-gcc", [HERE / "guest" / f"{name}.c"], self.scratch / name,
+                               ["-O2", "-static", "-pthread", "-w"])
+
+    def guests(self):
+        for name in SELF_TESTS:
+            result = self.mimus([self.compiled(name)])
+            self.check(name, result, result.returncode == 0 and result.stdout.endswith(f"{name}: ok\n"))
+
+    def storm(self):
+        program = self.compiled("storm")
+        for number in range(self.options.runs):
+            result = self.mimus([program, "10"])
+            self.check(f"storm, run {number}", result, result.returncode == 0 and result.stdout == "storm: ok\n")
+
+    def debian(self):
+        root = ["-L", guests.product("riscv64-root")]
+        for command, expected in DEBIAN:
+            result = self.mimus(command, root)
+            good = result.returncode == expected if isinstance(expected, int) else \
+                (result.returncode, result.stdout) == (0, expected)
+            self.check(" ".join(command)[:60], result, good)
+
+    def strace(self):
+        result = self.mimus(["true"], ["--strace", "-L", guests.product("riscv64-root")])
+        lines = iter(result.stderr.splitlines())
+        missing = [pattern for pattern in STRACE if not any(re.search(pattern, line) for line in lines)]
+        if missing:
+            print(f"no line like {missing[0]}")
+        self.check("strace", result, not missing and result.returncode == 0)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mimus", default=os.environ.get("MIMUS", "build/release/bin/mimus"))
+    parser.add_argument("--engine", default="auto")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("what", choices=("guests", "debian", "storm", "strace"))
+    options = parser.parse_args()
+    options.mimus = str(Path(options.mimus).resolve())
+    with tempfile.TemporaryDirectory() as scratch:
+        runner = Runner(options, scratch)
+        try:
+            getattr(runner, options.what)()
+        except Missing as missing:
+            print(f"skipped: {missing}")
+            return SKIPPED
+        except CompileError as error:
+            print(error)
+            return 1
+    print(f"{options.what}: {runner.failures} failures")
+    return 1 if runner.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
