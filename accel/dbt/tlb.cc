@@ -3,6 +3,16 @@
 #include <algorithm>
 
 namespace mimus::dbt {
+namespace {
+
+// Atomic, for drop_write_path() on another thread.
+void drop(TlbEntry& e) {
+  e.read_tag.store(TlbEntry::kInvalid, std::memory_order_relaxed);
+  e.write_tag.store(TlbEntry::kInvalid, std::memory_order_relaxed);
+  __atomic_store_n(&e.page, ~u64{0}, __ATOMIC_RELAXED);
+}
+
+}  // namespace
 
 void DataTlb::allocate(size_t count) {
   entries_ = std::make_unique<TlbEntry[]>(count);
@@ -27,9 +37,7 @@ bool DataTlb::note_fill(GuestVa va, u64 mapping_size) {
 
 void DataTlb::flush() {
   for (size_t i = 0; i < count_; ++i) {
-    entries_[i].read_tag.store(TlbEntry::kInvalid, std::memory_order_relaxed);
-    entries_[i].write_tag.store(TlbEntry::kInvalid, std::memory_order_relaxed);
-    entries_[i].page = ~u64{0};
+    drop(entries_[i]);
   }
   large_begin_ = ~GuestVa{0};
   large_end_ = 0;
@@ -37,10 +45,7 @@ void DataTlb::flush() {
 
 void DataTlb::flush_page(GuestVa va) {
   if (va >= large_begin_ && va <= large_end_) return flush();  // a fence for any address drops the whole large mapping
-  TlbEntry& e = entry(va);
-  e.read_tag.store(TlbEntry::kInvalid, std::memory_order_relaxed);
-  e.write_tag.store(TlbEntry::kInvalid, std::memory_order_relaxed);
-  e.page = ~u64{0};
+  drop(entry(va));
 }
 
 void DataTlb::drop_write_path(GuestPa page) {

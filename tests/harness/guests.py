@@ -12,10 +12,12 @@ from guestlib.store import GuestError, recorded  # noqa: E402
 
 
 def product(name, fetch=True):
-    """Path of a product, made if need be. With fetch=False only what is in the cache already."""
-    if not fetch and not recorded(name):
-        raise Missing(f"guest {name} is not in the cache; tools/guests get {name} makes it")
+    """Path of a product, made if need be. With fetch=False only what is in the cache already, as it is."""
     try:
+        if not fetch:
+            if not recorded(name):
+                raise Missing(f"guest {name} is not in the cache; tools/guests get {name} makes it")
+            return str(products.product_path(products.PRODUCTS[name]))
         return str(products.get(name))
     except GuestError as error:
         raise Missing(f"guest {name}: {error}") from error
