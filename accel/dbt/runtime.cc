@@ -308,7 +308,7 @@ void slow_zero_block(CpuState* state, u64 va, u32 bytes, u64 site) {
   va = align_down(va, bytes);
   if (!cpu.resolve(va, bytes, Access::write, 0, site, at)) return;
   if (!at.host) return cpu.raise(cpu.config().frontend.bus_fault(va, Access::write), site);
-  std::memset(at.host, 0, bytes);
+  for (u32 i = 0; i < bytes; i += 8) write_host(at.host + i, 8, 0);  // as stores: other CPUs may be reading
   cpu.memory().note_written(*at.range, at.physical, bytes);
 }
 
