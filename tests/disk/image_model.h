@@ -29,7 +29,7 @@ inline qcow2::CreateOptions variant(u64 cluster, u32 refcount_bits = 16, bool la
   options.refcount_bits = refcount_bits;
   options.lazy_refcounts = lazy;
   options.version = version;
-  options.disk_bytes = std::min<u64>(cluster * 100, 3 << 20) + 512 * 3;
+  options.disk_bytes = std::min<u64>(cluster * (cluster < 4096 ? 600 : 100), 3 << 20) + 512 * 3;
   return options;
 }
 

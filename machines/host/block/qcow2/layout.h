@@ -23,8 +23,7 @@ void store_be(u8* at, T value) {
 // A table of 64-bit entries.
 inline std::vector<u64> decode_table(std::span<const u8> bytes) {
   std::vector<u64> entries(bytes.size() / 8);
-  std::memcpy(entries.data(), bytes.data(), entries.size() * 8);
-  for (u64& entry : entries) entry = __builtin_bswap64(entry);
+  for (size_t i = 0; i < entries.size(); ++i) entries[i] = load_be<u64>(&bytes[8 * i]);
   return entries;
 }
 inline std::vector<u8> encode_table(std::span<const u64> entries) {
