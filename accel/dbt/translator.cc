@@ -204,7 +204,6 @@ void Translator::request_warm(TranslatedBlock& t) {
 }
 
 void Translator::compile_main() {
-  Engine* engine = nullptr;
   auto nap = kShortestNap;  // while no candidate is worth it
   for (;;) {
     {
@@ -227,15 +226,15 @@ void Translator::compile_main() {
       continue;
     }
     nap = kShortestNap;
-    if (!engine) {
+    if (!warm_engine_) {
       auto loaded = config_.tiers.load_warm();
       if (!loaded) {
         if (config_.guest_errors) config_.guest_errors->guest_error("dbt", loaded.error().message);
         return;  // everything stays in the cold tier
       }
-      engine = *loaded;
+      warm_engine_ = *loaded;
     }
-    compile(*seed, *engine);
+    compile(*seed, *warm_engine_);
   }
 }
 

@@ -77,6 +77,7 @@ class Translator {
   WarmQueue queue_;
   bool fresh_ = false;  // something was added since the last look
   bool stop_ = false;
+  Engine* warm_engine_ = nullptr;  // the compile thread's
   std::thread compiler_;  // started when something is hot for the first time
 };
 

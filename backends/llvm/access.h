@@ -52,6 +52,11 @@ void order_after_load(Lowering& l, ir::Order order);
 void order_before_store(Lowering& l, ir::Order order);
 void order_after_store(Lowering& l, ir::Order order);
 
+// Flat memory (lower_flat.cc): whether an access of the type is one instruction, and that.
+bool flat_inline(Lowering& l, const ir::Inst& i, ir::Type t);
+llvm::Value* flat_load(Lowering& l, const ir::Inst& i);
+llvm::Value* flat_store(Lowering& l, const ir::Inst& i);
+
 // Vectors, masked or not (lower_vector_memory.cc).
 llvm::Value* load_vector(Lowering& l, const ir::Inst& i);
 llvm::Value* store_vector(Lowering& l, const ir::Inst& i);

@@ -6,6 +6,8 @@
 #include <llvm-c/Disassembler.h>
 #include <llvm-c/Target.h>
 
+#include "backends/llvm/flat.h"
+
 namespace mimus::jit {
 namespace {
 
@@ -69,19 +71,15 @@ Expected<std::unique_ptr<Code>> LlvmCode::place(const CodePlace& where, const ir
     if (!target) return fail("LLVM refers to '" + r.name + "', which generated code cannot call");
     put_displacement(piece.write + function_at + r.offset, target + u64(s64(r.addend)), function + r.offset);
   }
-  for (size_t i = 0; i < cold.size(); ++i) {
-    const u32 at = blob.stack_map.records[i].offset;
-    piece.write[function_at + at] = kJumpOpcode;
-    put_displacement(piece.write + function_at + at + 1, stubs + cold[i], function + at + 5);
-  }
   std::memcpy(piece.write + stubs_at, writer.bytes().data(), writer.bytes().size());
   writer.place(piece.write + stubs_at, stubs, function, cells);
   code->piece_ = piece;
+  code->entry_offset_ = function_at - kEntryBytes;
+  code->entry_ = piece.exec + code->entry_offset_;
+  MIMUS_CHECK(code->fill_patchpoints(compiled, blob.stack_map, cold, function, stubs));
   code->cells_ = cells_at;
   code->make_links(compiled.stubs, exits, stubs);
-  code->entry_offset_ = function_at - kEntryBytes;
   store_word(piece.write + code->entry_offset_, kEntryNops);
-  code->entry_ = piece.exec + code->entry_offset_;
   code->go_back_ = stubs + go_back;
   code->code_bytes_ = kEntryBytes + blob.code_bytes;
   code->listing_ = std::move(compiled.listing);
@@ -91,6 +89,24 @@ Expected<std::unique_ptr<Code>> LlvmCode::place(const CodePlace& where, const ir
     where.slab.announce(code->entry_, kEntryBytes + u32(blob.bytes.size()) + u32(writer.bytes().size()), name);
   }
   return code;
+}
+
+Expected<void> LlvmCode::fill_patchpoints(const CompiledRegion& compiled, const StackMap& map,
+                                          std::span<const u32> cold, u64 function, u64 stubs) {
+  for (size_t i = 0; i < cold.size(); ++i) {
+    const StackMap::Record& record = map.records[i];
+    const u64 at = function + record.offset;
+    u8* const write = piece_.write + (at - piece_.exec);
+    if (const auto& access = compiled.cold_sites[record.id].access) {
+      MIMUS_CHECK(write_flat_access(*access, compiled.memory, record, write));
+      faults_.push_back({u32(at - entry_), u32(stubs + cold[i] - entry_)});
+    } else {
+      *write = kJumpOpcode;
+      put_displacement(write + 1, stubs + cold[i], at + 5);
+    }
+  }
+  std::ranges::sort(faults_, {}, &FaultEntry::host_offset);
+  return {};
 }
 
 void LlvmCode::make_links(std::span<const ExitStub> exits, std::span<const StubWriter::Written> written, u64 stubs) {

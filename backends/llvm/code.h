@@ -32,11 +32,15 @@ class LlvmCode : public Code {
   void unlink(const CodeWriteToken&, u32 edge) override;
   void redirect(const CodeWriteToken&, u64 host_target) override;
   std::span<const u8> host_bytes() const override { return {reinterpret_cast<const u8*>(entry_), code_bytes_}; }
+  std::span<const FaultEntry> faults() const override { return faults_; }
   std::string dump() const override;
 
  private:
   explicit LlvmCode(const CodePlace& where) : host_(where.host) {}
   void make_links(std::span<const ExitStub> exits, std::span<const StubWriter::Written> written, u64 stubs);
+  // Writes what goes into the patchpoints: jumps to the cold sites, or accesses.
+  Expected<void> fill_patchpoints(const CompiledRegion& compiled, const StackMap& map, std::span<const u32> cold,
+                                  u64 function, u64 stubs);
   void set_cell(u32 stub, u64 target);
   void number_edges(const ir::Region& region, std::span<const ExitStub> stubs);
   u32 edge_of(const ExitStub& stub) const;
@@ -54,6 +58,7 @@ class LlvmCode : public Code {
     u64 unlinked = 0;  // what the cell holds when the edge is not linked
   };
   std::vector<Link> links_;  // of each edge
+  std::vector<FaultEntry> faults_;
   std::string listing_;
 };
 

@@ -5,6 +5,7 @@
 // registers of the usual path are not disturbed.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "backends/llvm/symbols.h"
@@ -21,6 +22,16 @@ struct SlowArguments {
   static constexpr u32 kSpill = 7;   // the stub's own
 };
 
+// A load or store of flat memory: one instruction of ours in the place of a patchpoint, whose arguments are the address
+// without `disp` and the value to store, and whose result is the value loaded.
+struct FlatAccess {
+  ir::Type type;
+  bool store = false;
+  bool sign = false;  // loads of integers are extended to 64 bits: with their sign, or with zeros
+  s32 disp = 0;
+  u8 room = 0;  // bytes of the patchpoint
+};
+
 struct ColdSite {
   struct Piece {
     u32 offset, bytes;  // in the state; 1, 2, 4 or 8
@@ -32,12 +43,13 @@ struct ColdSite {
   };
   Kind kind = Kind::call;
   Slow function = Slow::load;
-  bool result = false;                 // the patchpoint has one
-  u32 desc = 0, extra = 0;             // for SlowArguments::kDesc
-  GuestPc pc = 0;                      // of the instruction
-  std::vector<u8> words = {};          // scratch word of each argument after the state
-  std::vector<Piece> pieces = {};      // of dirty slots, in the order of the operands
-  u32 insns_before = 0;                // for counting, see Lowering::count_early
+  bool result = false;                    // the patchpoint has one
+  std::optional<FlatAccess> access = {};  // then the rare path is that of its fault, and the usual one the access
+  u32 desc = 0, extra = 0;                // for SlowArguments::kDesc
+  GuestPc pc = 0;                         // of the instruction
+  std::vector<u8> words = {};             // scratch word of each argument after the state
+  std::vector<Piece> pieces = {};         // of dirty slots, in the order of the operands
+  u32 insns_before = 0;                   // for counting, see Lowering::count_early
   u32 insn_length = 0;
 };
 

@@ -132,7 +132,7 @@ void Compiler::renew_context() {
 }
 
 Expected<CompiledRegion> Compiler::compile(const ir::Region& region, const RuntimeLayout& layout,
-                                           const PrepareOptions& options, bool keep_listing) {
+                                           const PrepareOptions& options, bool keep_listing, u32 access_slack) {
   renew_context();
   llvm::Module module("region", *context_);
   module.setDataLayout(machine_->createDataLayout());
@@ -140,10 +140,11 @@ Expected<CompiledRegion> Compiler::compile(const ir::Region& region, const Runti
   module.setPICLevel(llvm::PICLevel::BigPIC);
   CompiledRegion result;
   const RegionPlan plan = make_plan(region, layout);
-  Lowering lowering(module, plan, layout, options, features_);
+  Lowering lowering(module, plan, layout, options, features_, access_slack);
   MIMUS_CHECK(lowering.run());
   result.stubs.assign(lowering.stubs().begin(), lowering.stubs().end());
   result.cold_sites.assign(lowering.cold_sites().begin(), lowering.cold_sites().end());
+  result.memory = layout.memory;
   result.wide_vectors = plan.uses_wide_vectors;
   if (keep_listing) {
     llvm::raw_string_ostream out(result.listing);

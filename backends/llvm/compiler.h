@@ -15,6 +15,7 @@ struct CompiledRegion {
   std::vector<u8> object;  // ELF relocatable
   std::vector<ExitStub> stubs;
   std::vector<ColdSite> cold_sites;
+  MemoryModel memory = MemoryModel::soft_tlb;
   bool wide_vectors = false;  // vectors of more than 128 bits may live across cold sites
   std::string listing;        // LLVM IR, when asked for
 };
@@ -25,7 +26,7 @@ class Compiler {
   ~Compiler();
 
   Expected<CompiledRegion> compile(const ir::Region& region, const RuntimeLayout& layout, const PrepareOptions& options,
-                                   bool keep_listing);
+                                   bool keep_listing, u32 access_slack = 0);
   // Compiles LLVM assembly text of the caller; for tests of the contracts. It must define "entry".
   Expected<std::vector<u8>> compile_text(std::string_view text);
 

@@ -19,13 +19,19 @@ class LlvmEngine : public Engine {
 
   Expected<std::unique_ptr<Code>> prepare(const ir::Region& region, const PrepareOptions& options) override {
     MIMUS_TRY(std::unique_ptr<Compiler> compiler, borrow());
-    auto compiled = compiler->compile(region, config_.runtime, options, config_.keep_listing);
+    auto code = compile(*compiler, region, options, 0);
+    // LLVM may choose registers with which an instruction of ours is a byte longer than usual.
+    if (!code && config_.runtime.flat()) code = compile(*compiler, region, options, 1);
     give_back(std::move(compiler));
-    if (!compiled) return std::unexpected(std::move(compiled).error());
-    return LlvmCode::place(place_, region, options, std::move(*compiled));
+    return code;
   }
 
  private:
+  Expected<std::unique_ptr<Code>> compile(Compiler& compiler, const ir::Region& region, const PrepareOptions& options,
+                                          u32 access_slack) {
+    MIMUS_TRY(auto compiled, compiler.compile(region, config_.runtime, options, config_.keep_listing, access_slack));
+    return LlvmCode::place(place_, region, options, std::move(compiled));
+  }
   // One compiler per thread that compiles at the same time.
   Expected<std::unique_ptr<Compiler>> borrow() {
     {

@@ -31,14 +31,15 @@ const std::array<LowerFn, ir::kOpCount>& lower_table() {
 }
 
 Lowering::Lowering(llvm::Module& module, const RegionPlan& plan, const RuntimeLayout& layout,
-                   const PrepareOptions& options, const HostFeatures& features)
+                   const PrepareOptions& options, const HostFeatures& features, u32 access_slack)
     : b(module.getContext()),
       context(module.getContext()),
       features(features),
       module_(module),
       plan_(plan),
       layout_(layout),
-      options_(options) {
+      options_(options),
+      access_slack_(access_slack) {
   llvm::MDBuilder md(context);
   llvm::MDNode* root = md.createTBAARoot("mimus");
   llvm::MDNode* guest = md.createTBAAScalarTypeNode("guest memory", root);
@@ -176,6 +177,14 @@ void Lowering::sync_slots() {
   for (Slot& s : slots_) s.dirty = false;
 }
 
+void Lowering::clean_slots(const SlotSet& except) {
+  for (size_t s = 0; s < slots_.size(); ++s) {
+    if (!slots_[s].dirty || except.has(ir::SlotId(s))) continue;
+    store_slot(ir::SlotId(s));
+    slots_[s].dirty = false;
+  }
+}
+
 void Lowering::forget_slots() {
   for (Slot& s : slots_) s = {};
 }
@@ -236,6 +245,7 @@ void Lowering::make_entries() {
     });
   }
   b.SetInsertPoint(entry_block_);
+  if (!plan_.blocks[0].loop.empty()) clean_slots(plan_.blocks[0].loop_writes);
   Entry& first = entries_[0];
   if (first.phis.empty()) {
     first.slots = slots_;
@@ -265,7 +275,8 @@ void Lowering::enter_block(u32 index) {
     // Unchanged slots (pins among them) are what they were at the region's entry.
     if (!plan_.changed.has(ir::SlotId(s))) {
       if (layout_.state.slots[s].pin)
-        slots_[s] = {function_->getArg(layout_.state.slots[s].pin + (layout_.state.slots[s].pin > 5 ? 2 : 0)), true};
+        slots_[s] = {function_->getArg(layout_.state.slots[s].pin + (layout_.state.slots[s].pin > 5 ? 2 : 0)),
+                     dirty.has(ir::SlotId(s))};
       continue;
     }
     slots_[s] = {merged(entry, ir::SlotId(s)), entry.phis[s] && dirty.has(ir::SlotId(s))};
@@ -275,6 +286,7 @@ void Lowering::enter_block(u32 index) {
 Expected<void> Lowering::lower_block(u32 index) {
   const auto& table = lower_table();
   values_.assign(block_->insts.size(), nullptr);
+  extended_.assign(block_->insts.size(), {});
   for (size_t i = 0; i < block_->insts.size() && !ended_; ++i) {
     const ir::Inst& inst = block_->insts[i];
     const LowerFn lower = table[unsigned(inst.op)];

@@ -69,7 +69,7 @@ struct SlowCall {
 class Lowering {
  public:
   Lowering(llvm::Module& module, const RegionPlan& plan, const RuntimeLayout& layout, const PrepareOptions& options,
-           const HostFeatures& features);
+           const HostFeatures& features, u32 access_slack = 0);
   Expected<void> run();
   std::span<const ExitStub> stubs() const { return stubs_; }
   std::span<const ColdSite> cold_sites() const { return cold_sites_; }  // indexed by the patchpoints' ids
@@ -96,11 +96,12 @@ class Lowering {
   llvm::Value* state_pointer(u32 offset);
   llvm::Value* read_slot(ir::SlotId s);
   void write_slot(ir::SlotId s, llvm::Value* v);
-  void store_dirty();     // emits stores of all dirty slots; they stay dirty (cold blocks)
-  void store_unpinned();  // the same without pinned slots, which travel in registers
-  void sync_slots();      // the same on the straight path: afterwards nothing is dirty
-  void forget_slots();    // memory may have changed under the values
-  void store_pc();        // state.pc = address of the current instruction
+  void store_dirty();                       // emits stores of all dirty slots; they stay dirty (cold blocks)
+  void store_unpinned();                    // the same without pinned slots, which travel in registers
+  void sync_slots();                        // the same on the straight path: afterwards nothing is dirty
+  void clean_slots(const SlotSet& except);  // the same for all but some
+  void forget_slots();                      // memory may have changed under the values
+  void store_pc();                          // state.pc = address of the current instruction
 
   // -- floating-point registers (float_slots.cc): what a value of 64 bits is besides --
   llvm::Value* as_f64(llvm::Value* v);
@@ -119,6 +120,17 @@ class Lowering {
   // A slow path of the runtime, to be used in a cold block. It sees exact memory; when it leaves, what follows is not
   // run. Null when there is no result.
   llvm::Value* call_slow(const SlowCall& call);
+  // An access to flat memory at base + access.disp. What is loaded comes back as i64, float or double.
+  llvm::Value* flat_access(const FlatAccess& access, u32 desc, llvm::Value* base, llvm::Value* stored);
+  bool flat() const { return layout_.flat(); }
+  // The value of an instruction as it is when extended to i64, if a load has left it so; else null.
+  llvm::Value* extended(ir::ValueId value, bool sign) const {
+    const Extended& e = extended_[value];
+    return e.value && e.sign == sign ? e.value : nullptr;
+  }
+  void note_extended(const ir::Inst& inst, bool sign, llvm::Value* value) {
+    extended_[size_t(&inst - block_->insts.data())] = {value, sign};
+  }
   // A C function u64 f(CpuState*, u64, u64, u64, u32) that saves nothing; `observes` when it calls the runtime: then it
   // sees exact memory and may leave.
   llvm::Value* call_function(const void* function, llvm::ArrayRef<llvm::Value*> operands, llvm::Value* what,
@@ -137,6 +149,10 @@ class Lowering {
   struct Slot {
     llvm::Value* value = nullptr;
     bool dirty = false;
+  };
+  struct Extended {
+    llvm::Value* value = nullptr;
+    bool sign = false;
   };
   struct Entry {  // how a block of the region is entered
     llvm::BasicBlock* block = nullptr;
@@ -180,6 +196,7 @@ class Lowering {
   const RegionPlan& plan_;
   const RuntimeLayout& layout_;
   const PrepareOptions& options_;
+  const u32 access_slack_;  // bytes more than accesses to flat memory usually need
   llvm::Function* function_ = nullptr;
   llvm::FunctionType* function_type_ = nullptr;
   llvm::Value* state_ = nullptr;
@@ -194,6 +211,7 @@ class Lowering {
   std::vector<llvm::Value*> values_;
   llvm::DenseMap<llvm::Value*, Form> forms_;
   std::vector<llvm::WeakTrackingVH> merged_;  // values made at joins whether or not they are used
+  std::vector<Extended> extended_;
   std::vector<ExitStub> stubs_;
   std::vector<ColdSite> cold_sites_;
   u32 block_index_ = 0;

@@ -1,6 +1,7 @@
 // Ways out of a block: helpers, slow paths, edges inside the region and edges out of it.
 #include <cstddef>
 
+#include "backends/llvm/flat.h"
 #include "backends/llvm/lower.h"
 
 namespace mimus::jit {
@@ -39,9 +40,10 @@ bool fits_stack_map(ir::Type t) {
 }  // namespace
 
 Value* Lowering::patchpoint(ColdSite site, llvm::ArrayRef<Value*> args) {
-  constexpr u64 kJumpBytes = 5;  // room for the jump to the site's stub
+  constexpr u32 kJumpBytes = 5;  // room for the jump to the site's stub
+  const u32 bytes = site.access ? site.access->room : kJumpBytes;
   Value* null = llvm::ConstantPointerNull::get(b.getPtrTy());
-  llvm::SmallVector<Value*, 32> operands{b.getInt64(cold_sites_.size()), b.getInt32(kJumpBytes), null,
+  llvm::SmallVector<Value*, 32> operands{b.getInt64(cold_sites_.size()), b.getInt32(bytes), null,
                                          b.getInt32(u32(args.size()) + 1), state_};
   operands.append(args.begin(), args.end());
   const auto add = [&](u32 offset, u32 bytes, Value* v) {
@@ -69,7 +71,8 @@ Value* Lowering::patchpoint(ColdSite site, llvm::ArrayRef<Value*> args) {
   const auto id =
       site.result ? llvm::Intrinsic::experimental_patchpoint : llvm::Intrinsic::experimental_patchpoint_void;
   llvm::SmallVector<llvm::Type*, 1> types;
-  if (site.result) types.push_back(b.getInt64Ty());
+  const bool fp = site.access && site.access->type.is_float();
+  if (site.result) types.push_back(fp ? type(site.access->type) : b.getInt64Ty());
   cold_sites_.push_back(std::move(site));
   llvm::CallInst* call = intrinsic(id, types, operands);
   call->setCallingConv(llvm::CallingConv::AnyReg);
@@ -87,6 +90,20 @@ Value* Lowering::call_slow(const SlowCall& call) {
   }
   Value* result = patchpoint(std::move(site), args);
   return call.result ? result : nullptr;
+}
+
+Value* Lowering::flat_access(const FlatAccess& access, u32 desc, Value* base, Value* stored) {
+  ColdSite site{.function = access.store ? Slow::store : Slow::load, .desc = desc, .pc = pc_};
+  site.result = !access.store;
+  site.access = access;
+  site.access->room = u8(flat_access_bytes(access, layout_.memory) + access_slack_);
+  site.words = {SlowArguments::kFirst};
+  llvm::SmallVector<Value*, 2> args{base};
+  if (access.store) {
+    site.words.push_back(SlowArguments::kSecond);
+    args.push_back(stored);
+  }
+  return patchpoint(std::move(site), args);
 }
 
 Value* Lowering::call_function(const void* function, llvm::ArrayRef<Value*> operands, Value* what, bool observes) {
@@ -245,6 +262,7 @@ void Lowering::poll_exit(u32 index) {
 void Lowering::emit_inside(u32 index, u32 to) {
   if (block_->exits[index].kind == ir::Exit::Kind::call) push_return(index);
   Entry& target = entries_[to];
+  if (plan_.blocks[to].cleans(block_index_)) clean_slots(plan_.blocks[to].loop_writes);
   if (target.phis.empty()) {
     target.slots = slots_;
   } else {
@@ -262,7 +280,7 @@ void Lowering::emit_outside(u32 index) {
   if (exit.kind == ir::Exit::Kind::call || exit.kind == ir::Exit::Kind::call_indirect) push_return(index);
   Value* target = exit.value == ir::kNoValue ? nullptr : values_[exit.value];
   Value* stub = make_stub(ExitStub::Kind::edge, index);
-  if (is_linkable(*block_, exit)) {
+  if (is_linkable(*block_, exit, flat())) {
     Value* cell = b.CreateConstInBoundsGEP1_64(b.getInt64Ty(), cells_, stubs_.size() - 1);
     stub = b.CreateAlignedLoad(b.getPtrTy(), cell, llvm::Align(8));
   }

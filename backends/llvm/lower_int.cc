@@ -97,8 +97,14 @@ Value* overflow_out(Lowering& l, const Inst& i) {
   return l.b.CreateICmpSLT(differs, llvm::ConstantInt::get(sum->getType(), 0));
 }
 
-Value* zero_extend(Lowering& l, const Inst& i) { return l.b.CreateZExt(l.arg(i, 0), l.type(i.type)); }
-Value* sign_extend(Lowering& l, const Inst& i) { return l.b.CreateSExt(l.arg(i, 0), l.type(i.type)); }
+Value* zero_extend(Lowering& l, const Inst& i) {
+  if (Value* wide = l.extended(i.args[0], false)) return l.b.CreateTrunc(wide, l.type(i.type));
+  return l.b.CreateZExt(l.arg(i, 0), l.type(i.type));
+}
+Value* sign_extend(Lowering& l, const Inst& i) {
+  if (Value* wide = l.extended(i.args[0], true)) return l.b.CreateTrunc(wide, l.type(i.type));
+  return l.b.CreateSExt(l.arg(i, 0), l.type(i.type));
+}
 Value* truncate(Lowering& l, const Inst& i) {
   Value *low, *high;
   if (i.type == ir::i32 && l.known_split(l.arg(i, 0), low, high)) return l.b.CreateBitCast(low, l.type(i.type));

@@ -17,7 +17,7 @@ Access::Access(Lowering& l, const Inst& inst, unsigned bytes, unsigned element, 
       bytes_(bytes),
       element_(element),
       write_(write),
-      fast_(attr_.privilege == 0) {
+      fast_(attr_.privilege == 0 && !l.flat()) {
   va_ = inst.imm ? l.b.CreateAdd(l.arg(inst, 0), l.b.getInt64(inst.imm)) : l.arg(inst, 0);
 }
 
@@ -131,6 +131,7 @@ Value* load(Lowering& l, const Inst& i) {
   if (t.is_vector()) return load_vector(l, i);
   if (!fits(t)) return l.refuse("80-bit floats");
   if (ir::MemAttr::unpack(i.attr).align == ir::Align::atomic16) return l.refuse("16-byte atomic accesses");
+  if (flat_inline(l, i, t)) return flat_load(l, i);
   Access access(l, i, t.bytes(), t.bytes(), false);
   access.probe();
   const bool number = t == ir::i64 && access.has_fast() && !access.attr().big_endian && l.becomes_f64(l.id_of(i));
@@ -152,6 +153,7 @@ Value* store(Lowering& l, const Inst& i) {
   if (t.is_vector()) return store_vector(l, i);
   if (!fits(t)) return l.refuse("80-bit floats");
   if (ir::MemAttr::unpack(i.attr).align == ir::Align::atomic16) return l.refuse("16-byte atomic accesses");
+  if (flat_inline(l, i, t)) return flat_store(l, i);
   Access access(l, i, t.bytes(), t.bytes(), true);
   Value* v = l.arg(i, 1);
   if (t.elem == ir::Elem::i1) v = l.b.CreateZExt(v, l.memory_type(t));
@@ -186,8 +188,8 @@ Value* zero_block(Lowering& l, const Inst& i) {
   Access access(l, at, 1, 1, true);
   access.align_down(bytes);
   access.probe();
-  auto* clear = b.CreateMemSet(access.host(), b.getInt8(0), bytes, llvm::MaybeAlign(1));
-  l.tag(clear, l.guest_tag());
+  if (access.has_fast())
+    l.tag(b.CreateMemSet(access.host(), b.getInt8(0), bytes, llvm::MaybeAlign(1)), l.guest_tag());
   access.go_slow();
   SlowCall call{.function = Slow::zero_block, .extra = bytes};
   call.arguments = {{SlowArguments::kFirst, l.arg(i, 0)}};

@@ -93,10 +93,46 @@ void note_float_uses(RegionPlan& plan, const ir::Block& block, const RuntimeLayo
   }
 }
 
+// Every access to flat memory names all dirty slots as its operands, in the middle of the code, and LLVM takes them for
+// as hot as the access. So nothing should be dirty in a loop but what the loop itself writes. (Where rare paths have
+// blocks of their own, the operands are as cold as those, and this is not worth its stores.)
+void find_loops(RegionPlan& plan) {
+  const size_t count = plan.blocks.size();
+  std::vector<std::vector<u32>> from(count);
+  std::vector<u32> position(count);
+  for (u32 i = 0; i < plan.order.size(); ++i) {
+    position[plan.order[i]] = i;
+    for (u32 to : plan.blocks[plan.order[i]].successor)
+      if (to != kOutside) from[to].push_back(plan.order[i]);
+  }
+  for (u32 head : plan.order) {
+    BlockPlan& block = plan.blocks[head];
+    std::vector<u32> pending;
+    for (u32 back : from[head])
+      if (position[back] >= position[head]) pending.push_back(back);
+    if (pending.empty()) continue;
+    block.loop.assign(count, false);
+    block.loop[head] = true;
+    while (!pending.empty()) {
+      const u32 b = pending.back();
+      pending.pop_back();
+      if (block.loop[b]) continue;
+      block.loop[b] = true;
+      pending.insert(pending.end(), from[b].begin(), from[b].end());
+    }
+    for (u32 b = 0; b < count; ++b) {
+      if (!block.loop[b]) continue;
+      block.loop_writes.merge(plan.blocks[b].clobbers ? plan.changed : plan.blocks[b].written);
+    }
+  }
+}
+
 // Forward: what may be dirty; at the region's entry that is every pinned slot.
 void flow_dirty(RegionPlan& plan, const RuntimeLayout& layout) {
+  const BlockPlan& first = plan.blocks[0];
   for (size_t s = 0; s < layout.state.slots.size(); ++s)
-    if (layout.state.slots[s].pin) plan.blocks[0].dirty_in.add(ir::SlotId(s));
+    if (layout.state.slots[s].pin && (first.loop.empty() || first.loop_writes.has(ir::SlotId(s))))
+      plan.blocks[0].dirty_in.add(ir::SlotId(s));
   for (bool again = true; again;) {
     again = false;
     for (u32 b : plan.order) {
@@ -106,8 +142,12 @@ void flow_dirty(RegionPlan& plan, const RuntimeLayout& layout) {
       SlotSet at_exits = block.dirty_in;
       at_exits.merge(block.dirty_out);
       at_exits.merge(block.written);
-      for (u32 to : block.successor)
-        if (to != kOutside) again |= plan.blocks[to].dirty_in.merge(at_exits);
+      for (u32 to : block.successor) {
+        if (to == kOutside) continue;
+        BlockPlan& target = plan.blocks[to];
+        again |= target.cleans(b) ? target.dirty_in.merge_common(at_exits, target.loop_writes)
+                                  : target.dirty_in.merge(at_exits);
+      }
     }
   }
 }
@@ -136,7 +176,8 @@ RegionPlan make_plan(const ir::Region& region, const RuntimeLayout& layout) {
   RegionPlan plan{.region = region, .blocks = {}, .order = {}, .float_uses = {}, .changed = SlotSet(slots)};
   plan.float_uses.assign(slots, FloatUse::none);
   plan.blocks.resize(region.blocks.size());
-  for (BlockPlan& b : plan.blocks) b.written = b.wanted = b.dirty_out = b.dirty_in = b.live_in = SlotSet(slots);
+  for (BlockPlan& b : plan.blocks)
+    b.written = b.wanted = b.dirty_out = b.dirty_in = b.live_in = b.loop_writes = SlotSet(slots);
   find_successors(plan);
   find_order(plan);
   bool clobbers = false;
@@ -148,6 +189,7 @@ RegionPlan make_plan(const ir::Region& region, const RuntimeLayout& layout) {
   }
   if (clobbers)
     for (size_t s = 0; s < slots; ++s) plan.changed.add(ir::SlotId(s));
+  if (layout.flat()) find_loops(plan);
   flow_dirty(plan, layout);
   flow_live(plan);
   return plan;

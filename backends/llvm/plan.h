@@ -30,6 +30,12 @@ class SlotSet {
     for (size_t i = 0; i < words_.size(); ++i) grew |= merge_word(words_[i], other.words_[i] & ~except.words_[i]);
     return grew;
   }
+  // Adds what both `other` and `filter` have.
+  bool merge_common(const SlotSet& other, const SlotSet& filter) {
+    bool grew = false;
+    for (size_t i = 0; i < words_.size(); ++i) grew |= merge_word(words_[i], other.words_[i] & filter.words_[i]);
+    return grew;
+  }
   template <class F>
   void each(F&& f) const {
     for (size_t i = 0; i < words_.size(); ++i)
@@ -57,6 +63,11 @@ struct BlockPlan {
   bool syncs = false;          // somewhere all dirty slots are stored, on the straight path
   SlotSet dirty_in;
   SlotSet live_in;
+  std::vector<bool> loop;  // head of a loop: which blocks are in it; else empty
+  SlotSet loop_writes;     // slots that may change in there
+
+  // Edges into a loop from outside store all dirty slots that the loop does not write: see find_loops().
+  bool cleans(u32 from) const { return !loop.empty() && !loop[from]; }
 };
 
 // What a floating-point slot of 64 bits is used as in the region, if anything.
@@ -82,12 +93,13 @@ inline bool polls(const ir::Block& block, const ir::Exit& exit) {
   return is_direct(exit) && exit.target <= block.key.pc;
 }
 
-// Links stay within a page: they need not be undone when another page's mapping changes.
-inline bool is_linkable(const ir::Block& block, const ir::Exit& exit) {
-  return is_direct(exit) && !((block.key.pc ^ exit.target) & ~kPageMask);
+// Links stay within a page, so that they need not be undone when another page's mapping changes; but for flat memory,
+// where pages are the same for everybody.
+inline bool is_linkable(const ir::Block& block, const ir::Exit& exit, bool flat) {
+  return is_direct(exit) && (flat || !((block.key.pc ^ exit.target) & ~kPageMask));
 }
-inline bool is_linkable_return(const ir::Block& block, const ir::Exit& exit) {
-  return !((block.key.pc ^ exit.return_pc) & ~kPageMask);
+inline bool is_linkable_return(const ir::Block& block, const ir::Exit& exit, bool flat) {
+  return flat || !((block.key.pc ^ exit.return_pc) & ~kPageMask);
 }
 
 // How a helper call meets the slots: `syncs` stores all dirty ones before it, `clobbers` forgets all values after it.

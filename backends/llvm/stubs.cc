@@ -19,8 +19,8 @@ size_t upper_bound(const CompiledRegion& compiled) {
 }
 
 // Whether a stub is a linkable edge.
-bool is_edge(const ir::Block& block, const ir::Exit& exit, ExitStub::Kind kind) {
-  return kind == ExitStub::Kind::edge ? is_linkable(block, exit) : is_linkable_return(block, exit);
+bool is_edge(const ir::Block& block, const ir::Exit& exit, ExitStub::Kind kind, bool flat) {
+  return kind == ExitStub::Kind::edge ? is_linkable(block, exit, flat) : is_linkable_return(block, exit, flat);
 }
 
 }  // namespace
@@ -77,7 +77,7 @@ StubWriter::Written StubWriter::write_exit(u32 index, u32 edge) {
   const ir::Block& block = *region_.blocks[stub.block];
   const ir::Exit& exit = block.exits[stub.exit];
   const u32 start = a_.offset();
-  const bool links = is_edge(block, exit, stub.kind);
+  const bool links = is_edge(block, exit, stub.kind, compiled_.memory != MemoryModel::soft_tlb);
   if (stub.kind == ExitStub::Kind::landing) {
     if (links) jump_through_cell(index);
     const u32 unlinked = a_.offset();

@@ -65,6 +65,7 @@ class StubWriter {
   void store_register(const Frame& frame, const Location& from, u32 offset, u32 bytes);
   void store_by_spill(const Frame& frame, const Location& from, u32 offset, u32 bytes);
   void store_all(const Frame& frame, const ColdSite& site, const StackMap::Record& record);
+  void fetch_result(const Frame& frame, const ColdSite& site, const Location& to);
   void leave_cold(const Frame& frame, const ColdSite& site);
 
   const emit::HostRuntime& host_;

@@ -78,7 +78,8 @@ Expected<Engine*> EngineSet::load_llvm(bool keep_listing) {
 void EngineSet::configure(dbt::CodeConfig& config) {
   config.tiers.fallback = interp_.get();
   config.tiers.cold = baseline_ ? baseline_.get() : interp_.get();
-  if (choice_->llvm && !layout_.flat()) {  // its code knows the software TLB alone
+  // In a process, LLVM's code is no faster yet than the baseline engine's: only who asks for it gets it.
+  if (choice_->llvm && (choice_->need_llvm || !layout_.flat())) {
     config.tiers.load_warm = [this, listing = bool(config.dump.wants)] { return load_llvm(listing); };
     config.tiers.warm_after = warm_after_;
     config.tiers.warm_rate = warm_rate_;

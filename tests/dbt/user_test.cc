@@ -9,9 +9,12 @@
 #include "accel/dbt/dbt.h"
 #include "backends/baseline/engine.h"
 #include "backends/interp/interp.h"
+#include "backends/llvm/engine.h"
 #include "frontends/riscv/riscv.h"
 #include "frontends/riscv/state.h"
 #include "tests/dbt/process_fixture.h"
+
+extern "C" mimus::Engine* mimus_make_llvm_engine(const mimus::LlvmEngineConfig*, mimus::Error*);
 
 namespace mimus::dbt {
 namespace {
@@ -47,10 +50,11 @@ constexpr u32 rdtime(unsigned rd) { return i_type(0x73, 2, rd, 0, s32(0xc01)); }
 constexpr u32 csrr_satp(unsigned rd) { return i_type(0x73, 2, rd, 0, 0x180); }
 constexpr u32 kCboZeroA1 = 0x0045a00f, kCboCleanA1 = 0x0015a00f;
 
+enum class Compiles : u8 { nothing, baseline, llvm };
 struct Choice {
   const char* name;
   MemoryModel memory;
-  bool baseline;
+  Compiles compiler;
 };
 
 class UserTest : public testing::TestWithParam<Choice> {
@@ -62,11 +66,11 @@ class UserTest : public testing::TestWithParam<Choice> {
     UserDbtConfig config(*frontend, memory);
     config.tiers.fallback = config.tiers.cold = interp.get();
     config.verify_ir = true;
-    if (GetParam().baseline) {
+    if (GetParam().compiler != Compiles::nothing) {
       slab = std::move(*emit::CodeSlab::create(u64{4} << 20, emit::CodeSlab::Kind::process));
       host = std::move(*emit::HostRuntime::create(*slab, layout->state));
-      baseline = make_baseline_engine(*layout, *slab, *host);
-      config.tiers.cold = baseline.get();
+      compiler = make_compiler();
+      config.tiers.cold = compiler.get();
       config.code_start = slab->exec_start();
       config.code_bytes = slab->capacity();
       config.code_space_left = [this] { return size_t(slab->capacity() - slab->used()); };
@@ -74,6 +78,12 @@ class UserTest : public testing::TestWithParam<Choice> {
     }
     accelerator = make_user_dbt(std::move(config));
     cpu = make(thread);
+  }
+  std::unique_ptr<Engine> make_compiler() {
+    if (GetParam().compiler == Compiles::baseline) return make_baseline_engine(*layout, *slab, *host);
+    const LlvmEngineConfig config{*layout, slab.get(), host.get(), false};
+    Error error;
+    return std::unique_ptr<Engine>(mimus_make_llvm_engine(&config, &error));
   }
   std::unique_ptr<UserCpu> make(TestThread& for_thread) {
     auto made = accelerator->make_cpu(for_thread);
@@ -100,7 +110,7 @@ class UserTest : public testing::TestWithParam<Choice> {
   std::unique_ptr<RuntimeLayout> layout;
   std::unique_ptr<emit::CodeSlab> slab;
   std::unique_ptr<emit::HostRuntime> host;
-  std::unique_ptr<Engine> interp, baseline;
+  std::unique_ptr<Engine> interp, compiler;
   std::unique_ptr<UserAccelerator> accelerator;
   TestThread thread;
   std::unique_ptr<UserCpu> cpu;
@@ -369,9 +379,11 @@ TEST_P(UserTest, ForkedChildRunsOn) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, UserTest,
-                         testing::Values(Choice{"interp", MemoryModel::flat, false},
-                                         Choice{"baseline", MemoryModel::flat, true},
-                                         Choice{"baseline_at_zero", MemoryModel::flat_zero, true}),
+                         testing::Values(Choice{"interp", MemoryModel::flat, Compiles::nothing},
+                                         Choice{"baseline", MemoryModel::flat, Compiles::baseline},
+                                         Choice{"baseline_at_zero", MemoryModel::flat_zero, Compiles::baseline},
+                                         Choice{"llvm", MemoryModel::flat, Compiles::llvm},
+                                         Choice{"llvm_at_zero", MemoryModel::flat_zero, Compiles::llvm}),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace

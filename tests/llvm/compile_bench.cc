@@ -76,7 +76,8 @@ int run(const char* file, u32 budget) {
   bench.code.assign(std::istreambuf_iterator<char>(in), {});
   auto slab = *emit::CodeSlab::create(u64{256} << 20);
   auto host = *emit::HostRuntime::create(*slab, bench.frontend->layout());
-  const RuntimeLayout runtime{bench.frontend->layout(), bench.frontend->helpers()};
+  const MemoryModel memory = getenv("MIMUS_FLAT") ? MemoryModel::flat_zero : MemoryModel::soft_tlb;
+  const RuntimeLayout runtime{bench.frontend->layout(), bench.frontend->helpers(), memory};
   Error error;
   const LlvmEngineConfig config{runtime, slab.get(), host.get(), getenv("MIMUS_LISTING") != nullptr};
   std::unique_ptr<Engine> engine(mimus_make_llvm_engine(&config, &error));
