@@ -28,14 +28,7 @@ Expected<user::ExecCpu> make_cpu(const ExecOptions& options, ProcessMemory& memo
   return user::ExecCpu{dbt::make_user_dbt(std::move(config)), riscv::isa_extensions(model)};
 }
 
-}  // namespace
-
-Expected<int> exec_command(int argc, const char* const* argv) {
-  MIMUS_TRY(const auto options, parse_exec_options(argc, argv));
-  if (options.help) {
-    fmt::print("{}", exec_help());
-    return 0;
-  }
+Expected<int> run(const ExecOptions& options) {
   user::ExecConfig config;
   config.program = options.program;
   config.arguments = options.arguments;
@@ -50,6 +43,26 @@ Expected<int> exec_command(int argc, const char* const* argv) {
   if (error.kind == Error::Kind::usage) return std::unexpected(error);
   fmt::print(stderr, "mimus: {}\n", error.message);
   return exit_code;
+}
+
+}  // namespace
+
+Expected<int> exec_command(int argc, const char* const* argv) {
+  MIMUS_TRY(const auto options, parse_exec_options(argc, argv));
+  if (options.help) {
+    fmt::print("{}", exec_help());
+    return 0;
+  }
+  return run(options);
+}
+
+Expected<int> exec_for_binfmt(int argc, const char* const* argv) {
+  if (argc < 2) return usage_error(fmt::format("{} is started by the kernel: see mimus binfmt", kBinfmtName));
+  ExecOptions options;
+  options.program = argv[0];
+  options.argv0 = argv[1];
+  options.arguments.assign(argv + 2, argv + argc);
+  return run(options);
 }
 
 }  // namespace mimus::cli

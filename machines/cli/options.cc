@@ -16,6 +16,7 @@ constexpr const char* kExamples =
     "  mimus run --kernel Image --initrd initrd.gz --append console=ttyS0\n"
     "  mimus run --smp 4 --memory 2G --kernel Image --disk root.img --append 'root=/dev/vda console=ttyS0'\n"
     "  mimus img create disk.qcow2 20G\n"
+    "  mimus exec ./program-for-riscv64 argument\n"
     "  mimus dump --isa riscv64 --bytes 13051500 --show decode,ir,opt\n"
     "On a terminal, Ctrl-A h lists the keys that reach the emulator; Ctrl-A x ends it.";
 
@@ -143,6 +144,8 @@ Expected<CommandLine> parse_command_line(int argc, const char* const* argv) {
   bool version = false;
   app.add_flag("--version", version, "Print the version");
   CLI::App* run = app.add_subcommand("run", "Run a machine");
+  app.add_subcommand("exec", "Run a Linux program of another instruction set: mimus exec --help");
+  app.add_subcommand("binfmt", "Let the kernel start such programs by itself: mimus binfmt install|remove|status");
   app.add_subcommand("img", "Make, inspect and change disk images: mimus img --help");
   CLI::App* dump = app.add_subcommand("dump", "Show what each stage makes of a piece of code");
   CLI::App* doctor = app.add_subcommand("doctor", "What this host offers, and how to get what is missing");
@@ -167,7 +170,7 @@ Expected<CommandLine> parse_command_line(int argc, const char* const* argv) {
     if (words.empty())
       return usage_error("nothing to do: mimus run, exec, img, dump or doctor; mimus --help says more");
     if (words[0].starts_with("-")) return std::unexpected(check_extras(app).error());
-    const std::string near = nearest(words[0], {"run", "exec", "img", "dump", "doctor"});
+    const std::string near = nearest(words[0], {"run", "exec", "binfmt", "img", "dump", "doctor"});
     return usage_error(
         fmt::format("unknown command '{}'{}", words[0], near.empty() ? "" : "; did you mean " + near + "?"));
   }

@@ -65,6 +65,8 @@ s64 host_argument(UserThread& thread, Kind kind, u64 arg, u64& host, std::string
 s64 pass(UserThread& thread, const Call& call, const u64* arg);
 s64 no_such_call(UserThread& thread, const Call& call, const u64* arg);  // ENOSYS on purpose
 
+std::string call_reference();  // the text of docs/reference/syscalls.md
+
 // Functions of calls that need more than passing on; in calls/*.cc.
 #define CALL(name, generic, x86_64, how, result, ...) CALL_DECLARE_##how(name)
 #define CALL_DECLARE_own(name) s64 call_##name(UserThread& thread, const Call& call, const u64* arg);

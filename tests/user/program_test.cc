@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <fstream>
 #include <set>
 
 #include "machines/cli/exec_options.h"
@@ -112,6 +113,12 @@ TEST(Calls, TableIsConsistent) {
   }
   EXPECT_EQ(find_generic(63)->name, "read");
   EXPECT_EQ(find_generic(100000), nullptr);
+}
+
+TEST(Calls, ReferenceIsUpToDate) {
+  std::ifstream file(MIMUS_SOURCE_DIR "/docs/reference/syscalls.md");
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  EXPECT_TRUE(text == call_reference()) << "build/release/bin/call_reference > docs/reference/syscalls.md";
 }
 
 TEST(Vdso, Symbols) {

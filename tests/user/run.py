@@ -5,6 +5,7 @@
   debian   programs of Debian's riscv64 packages from an unpacked root (tools/guests get riscv64-root)
   storm    tests/user/guest/storm.c, again and again
   strace   --strace against a list of expected lines
+  libraries  what the program loads at start: only what every system has
 
     tests/user/run.py --mimus build/release/bin/mimus [--engine E] [--runs N] guests
 
@@ -122,13 +123,21 @@ class Runner:
             print(f"no line like {missing[0]}")
         self.check("strace", result, not missing and result.returncode == 0)
 
+    def libraries(self):
+        result = subprocess.run(["readelf", "-dW", self.options.mimus], capture_output=True, text=True, check=False)
+        needed = set(re.findall(r"NEEDED.*\[([a-z_+-]+[^]]*)\]", result.stdout))
+        extra = {name for name in needed if not name.startswith(("libc.", "libm.", "libstdc++.", "libgcc_s.", "libz.", "ld-"))}
+        if extra:
+            print(f"loads {', '.join(sorted(extra))}")
+        self.check("libraries", result, needed and not extra)
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mimus", default=os.environ.get("MIMUS", "build/release/bin/mimus"))
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("what", choices=("guests", "debian", "storm", "strace"))
+    parser.add_argument("what", choices=("guests", "debian", "storm", "strace", "libraries"))
     options = parser.parse_args()
     options.mimus = str(Path(options.mimus).resolve())
     with tempfile.TemporaryDirectory() as scratch:
