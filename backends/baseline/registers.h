@@ -116,7 +116,7 @@ class Registers {
   void cached_to_temp(unsigned which);  // its register becomes a temporary of this instruction
   static constexpr unsigned kCached = 6;
 
-  Xbyak::RegExp slot_address(ir::SlotId slot) const;
+  Xbyak::RegExp slot_address(ir::SlotId slot) const { return emit::rstate + size_t(layout_.slots[slot].offset); }
 
  private:
   static constexpr u32 kScratchMask = 1u << 0 | 1u << 1 | 1u << 2 | 1u << 3 | 1u << 5 | 1u << 10;
@@ -153,10 +153,18 @@ class Registers {
   bool take_stack(Value& v, unsigned words);
   void load_gpr(int number, u32 root);
   void load_xmm(int number, u32 root);
-  void own_gpr(int number, u32 root);
-  void own_xmm(int number, u32 root);
+  void own_gpr(int number, u32 root) {
+    gpr_owner_[number] = root;
+    values_[root].gpr = s8(number);
+  }
+  void own_xmm(int number, u32 root) {
+    xmm_owner_[number] = root;
+    values_[root].xmm = s8(number);
+  }
   void rescue(u32 root);
-  Xbyak::RegExp spill_address(const Value& v) const;
+  Xbyak::RegExp spill_address(const Value& v) const {
+    return Xbyak::util::rsp + size_t(emit::Frame::kSpill + 8u * v.spill);
+  }
   u32 next_of_owner(u32 owner) const;
 
   emit::Assembler& a_;

@@ -177,7 +177,9 @@ bool Compiler::can_lower(const ir::Inst& inst, std::span<const ir::Type> operand
 Expected<std::vector<u8>> Compiler::compile_text(std::string_view text) {
   renew_context();
   llvm::SMDiagnostic error;
+  context_->setDiscardValueNames(false);  // text has names
   auto module = llvm::parseAssemblyString(llvm::StringRef(text), error, *context_);
+  context_->setDiscardValueNames(true);
   if (!module) return fail("LLVM assembly: " + error.getMessage().str());
   module->setDataLayout(machine_->createDataLayout());
   module->setTargetTriple(machine_->getTargetTriple().str());

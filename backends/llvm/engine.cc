@@ -4,6 +4,7 @@
 
 #include "backends/llvm/code.h"
 #include "backends/llvm/compiler.h"
+#include "backends/llvm/self_test.h"
 #include "core/base/module.h"
 
 namespace mimus {
@@ -12,8 +13,10 @@ namespace {
 
 class LlvmEngine : public Engine {
  public:
-  LlvmEngine(const LlvmEngineConfig& config, const Thunks& thunks)
-      : config_(config), thunks_(thunks), place_{*config.slab, *config.host, thunks_} {}
+  LlvmEngine(const LlvmEngineConfig& config, const Thunks& thunks, std::unique_ptr<Compiler> compiler)
+      : config_(config), thunks_(thunks), place_{*config.slab, *config.host, thunks_} {
+    give_back(std::move(compiler));
+  }
 
   std::string_view name() const override { return "llvm"; }
 
@@ -58,7 +61,9 @@ class LlvmEngine : public Engine {
 
 Expected<std::unique_ptr<Engine>> make_engine(const LlvmEngineConfig& config) {
   MIMUS_TRY(const Thunks thunks, Thunks::create(*config.slab, *config.host));
-  return std::make_unique<LlvmEngine>(config, thunks);
+  MIMUS_TRY(std::unique_ptr<Compiler> compiler, Compiler::create());
+  MIMUS_CHECK(check_register_contract(*compiler, *config.slab, *config.host, thunks));
+  return std::make_unique<LlvmEngine>(config, thunks, std::move(compiler));
 }
 
 }  // namespace
