@@ -29,6 +29,43 @@ std::string csr_text(u32 number) {
   return row ? std::string(row->name) : fmt::format("{:#x}", number);
 }
 
+// Operand of fli, as assemblers write it.
+std::string constant_text(u64 number) {
+  constexpr std::string_view kTexts[32] = {"-1.0",
+                                           "min",
+                                           "1.52587890625e-05",
+                                           "3.0517578125e-05",
+                                           "0.00390625",
+                                           "0.0078125",
+                                           "0.0625",
+                                           "0.125",
+                                           "0.25",
+                                           "0.3125",
+                                           "0.375",
+                                           "0.4375",
+                                           "0.5",
+                                           "0.625",
+                                           "0.75",
+                                           "0.875",
+                                           "1.0",
+                                           "1.25",
+                                           "1.5",
+                                           "1.75",
+                                           "2.0",
+                                           "2.5",
+                                           "3.0",
+                                           "4.0",
+                                           "8.0",
+                                           "16.0",
+                                           "128.0",
+                                           "256.0",
+                                           "32768.0",
+                                           "65536.0",
+                                           "inf",
+                                           "nan"};
+  return std::string(kTexts[number & 31]);
+}
+
 using Printer = std::string (*)(const Insn&, GuestPc);
 struct OperandWord {
   std::string_view word;
@@ -47,6 +84,9 @@ constexpr OperandWord kWords[] = {
     {"hex", [](const Insn& i, GuestPc) { return fmt::format("{:#x}", i.imm); }},
     {"upper", [](const Insn& i, GuestPc) { return fmt::format("{:#x}", u64(i.imm) >> 12 & 0xfffff); }},
     {"target", [](const Insn& i, GuestPc pc) { return fmt::format("{:#x}", pc + u64(i.imm)); }},
+    {"odd", [](const Insn& i, GuestPc) { return fmt::format("{}", i.imm | 1); }},
+    {"constant", [](const Insn& i, GuestPc) { return constant_text(u64(i.imm)); }},
+    {"rtz", [](const Insn&, GuestPc) { return std::string("rtz"); }},
     {"csr", [](const Insn& i, GuestPc) { return csr_text(i.csr()); }},
     {"pred", [](const Insn& i, GuestPc) { return fence_set(i.pred()); }},
     {"succ", [](const Insn& i, GuestPc) { return fence_set(i.succ()); }},

@@ -4,6 +4,7 @@
 
 #include "core/engine/port.h"
 #include "core/engine/runtime.h"
+#include "frontends/riscv/crypto.h"
 #include "frontends/riscv/csr.h"
 #include "frontends/riscv/mmu.h"
 #include "frontends/riscv/table.h"
@@ -127,6 +128,36 @@ u64 cbo_check(CpuState* cpu, u64 address, u64, u64, u64) {
     raise_exception(s, cause, address);
   }
   return 0;
+}
+
+u64 xperm4(CpuState*, u64 nibbles, u64 indices, u64, u64) {
+  u64 out = 0;
+  for (unsigned i = 0; i < 64; i += 4) out |= (nibbles >> (4 * (indices >> i & 15)) & 15) << i;
+  return out;
+}
+
+u64 aes64_round(CpuState*, u64 rs1, u64 rs2, u64 step, u64) { return riscv::aes64_round(rs1, rs2, AesStep(step)); }
+u64 aes64_inverse_mix(CpuState*, u64 rs1, u64, u64, u64) { return riscv::aes64_inverse_mix(rs1); }
+u64 aes64_key1(CpuState*, u64 rs1, u64 round, u64, u64) { return riscv::aes64_key1(rs1, unsigned(round)); }
+u64 sm4(CpuState*, u64 rs1, u64 rs2, u64 what, u64) {
+  return sm4_step(u32(rs1), u32(rs2), unsigned(what & 3), what >> 2 & 1);
+}
+
+// Volume I, "Zfa" 25.5: the result wraps instead of saturating; infinities and NaNs give 0.
+u64 float_to_int_modulo(CpuState*, u64 bits, u64, u64, u64) {
+  constexpr u64 kInexact = 1, kInvalid = 16;
+  const bool negative = bits >> 63;
+  const int exponent = int(bits >> 52 & 0x7ff) - 1075;  // of the lowest bit of the significand
+  const u64 significand = (bits & ((u64{1} << 52) - 1)) | u64{1} << 52;
+  if ((bits & ~(u64{1} << 63)) == 0) return 0;
+  if (exponent == 0x7ff - 1075) return kInvalid << 32;
+  if (exponent < -52) return kInexact << 32;  // below 1
+  const u64 whole = exponent >= 0 ? (exponent < 32 ? significand << exponent : 0) : significand >> -exponent;
+  const bool inexact = exponent < 0 && (significand & ((u64{1} << -exponent) - 1));
+  // 2^85 and above have no bits in a word; from 2^31 on (2^31 itself when negative) the result does not fit.
+  const bool fits = exponent <= -21 && (negative ? whole <= u64{1} << 31 : whole < u64{1} << 31);
+  const u64 flags = !fits ? kInvalid : inexact ? kInexact : 0;
+  return flags << 32 | u32(negative ? -whole : whole);
 }
 
 u64 pause(CpuState*, u64, u64, u64, u64) {

@@ -21,36 +21,71 @@ constexpr u64 mandatory_extensions() {
   return set;
 }
 
+constexpr u64 set_of(std::initializer_list<Ext> list) {
+  u64 set = 0;
+  for (Ext ext : list) set |= u64{1} << unsigned(ext);
+  return set;
+}
+
+// RISC-V Profiles 1.0, RVA22S64, mandatory extensions.
+constexpr u64 kRva22 = set_of({Ext::Zicbom, Ext::Zicbop, Ext::Zicboz, Ext::Zicntr, Ext::Zihintpause, Ext::Zihpm,
+                               Ext::Zfhmin, Ext::Zba, Ext::Zbb, Ext::Zbs, Ext::Svinval, Ext::Svpbmt});
+
+struct ModelRow {
+  std::string_view name;
+  u64 optional;  // extensions beside the mandatory ones
+};
+constexpr ModelRow kModels[] = {{"max", kAllExtensions}, {"rv64", 0}, {"rv64gc", 0}, {"rva22", kRva22}};
+
+std::unexpected<Error> unknown_model(std::string_view name) {
+  std::string known;
+  for (const ModelRow& row : kModels) known += (known.empty() ? "" : ", ") + std::string(row.name);
+  return usage_error("riscv64 has no CPU model named '" + std::string(name) + "' (known: " + known + ")");
+}
+
+// What an extension cannot do without: switched on with it, and it is switched off with what it needs.
+constexpr std::pair<Ext, Ext> kNeeds[] = {
+    {Ext::Zfh, Ext::Zfhmin}, {Ext::Zbkb, Ext::Zbb},    {Ext::Zbkc, Ext::Zbc},  {Ext::Zcb, Ext::Zbb},
+    {Ext::Zcb, Ext::Zba},    {Ext::Zcmop, Ext::Zimop}, {Ext::Zknd, Ext::Zkne},
+};
+void switch_on(CpuModel& model, Ext ext) {
+  model.extensions |= set_of({ext});
+  for (auto [user, needed] : kNeeds)
+    if (user == ext) switch_on(model, needed);
+}
+void switch_off(CpuModel& model, Ext ext) {
+  model.extensions &= ~set_of({ext});
+  for (auto [user, needed] : kNeeds)
+    if (needed == ext) switch_off(model, user);
+}
+
 Expected<void> switch_extension(CpuModel& model, std::string_view word) {
   std::string name(word.substr(1));
   std::ranges::transform(name, name.begin(), [](unsigned char c) { return char(c | 0x20); });
   const auto* row = std::ranges::find(kExtensions, std::string_view(name), &ExtInfo::name);
   if (row == std::end(kExtensions)) return usage_error("riscv64 has no CPU extension named '" + name + "'");
   if (!row->optional && word[0] == '-') return usage_error("the CPU extension '" + name + "' cannot be switched off");
-  u64 mask = u64{1} << (row - kExtensions);
-  model.extensions = word[0] == '+' ? model.extensions | mask : model.extensions & ~mask;
+  const Ext ext = Ext(row - kExtensions);
+  word[0] == '+' ? switch_on(model, ext) : switch_off(model, ext);
   return {};
 }
 
 }  // namespace
 
 Expected<CpuModel> parse_cpu_model(std::string_view text) {
+  const std::string_view name = text.substr(0, text.find(','));
+  const auto* row = std::ranges::find(kModels, name, &ModelRow::name);
+  if (row == std::end(kModels)) return unknown_model(name);
   CpuModel model;
-  bool first = true;
-  while (first || !text.empty()) {
-    std::string_view word = text.substr(0, text.find(','));
-    text.remove_prefix(std::min(text.size(), word.size() + 1));
-    if (first && word == "rv64") {
-      model.name = word;
-      model.extensions = mandatory_extensions();
-    } else if (first && word != "max") {
-      return usage_error("riscv64 has no CPU model named '" + std::string(word) + "' (known: max, rv64)");
-    } else if (!first && word.size() > 1 && (word[0] == '+' || word[0] == '-')) {
-      MIMUS_CHECK(switch_extension(model, word));
-    } else if (!first) {
+  model.name = name;
+  model.extensions = mandatory_extensions() | row->optional;
+  for (text.remove_prefix(name.size()); !text.empty();) {
+    text.remove_prefix(1);  // the comma
+    const std::string_view word = text.substr(0, text.find(','));
+    text.remove_prefix(word.size());
+    if (word.size() < 2 || (word[0] != '+' && word[0] != '-'))
       return usage_error("'" + std::string(word) + "' in --cpu is not +extension or -extension");
-    }
-    first = false;
+    MIMUS_CHECK(switch_extension(model, word));
   }
   return model;
 }

@@ -7,7 +7,7 @@ namespace mimus::riscv {
 
 struct PmpAccess {
   bool readable = false, writable = false, executable = false;
-  bool uniform = true;  // the same answer for the whole 4 KiB page
+  bool uniform = true;          // the same answer for the whole 4 KiB page
   GuestPa first = 0, last = 0;  // the part of the page around the address that the same entry (or none) decides
 };
 

@@ -37,7 +37,8 @@ struct CpuModel {
   bool has(Ext ext) const { return extensions >> unsigned(ext) & 1; }
 };
 
-// "max", "rv64" (RV64GC, no optional extension), each with ",+ext" and ",-ext" after it. Errors name the bad word.
+// "max", "rv64gc" (or "rv64": no optional extension), "rva22" (the RVA22S64 profile), each with ",+ext" and ",-ext"
+// after it. Errors name the bad word.
 Expected<CpuModel> parse_cpu_model(std::string_view text);
 // "rv64imafdc_zicbom_...": for the device tree's riscv,isa. The `s` of supervisor mode is left out.
 std::string isa_string(const CpuModel& model);

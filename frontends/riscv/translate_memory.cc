@@ -114,6 +114,56 @@ Next amomax_d(T& t, const Insn& i) { return amo(t, i, Op::amo_smax, ir::i64); }
 Next amominu_d(T& t, const Insn& i) { return amo(t, i, Op::amo_umin, ir::i64); }
 Next amomaxu_d(T& t, const Insn& i) { return amo(t, i, Op::amo_umax, ir::i64); }
 
+// -- Zacas --
+namespace {
+
+Next compare_and_swap(T& t, const Insn& i, Type type) {
+  ir::Any address = t.x(i.rs1), expected = operand(t, i.rd, type), desired = operand(t, i.rs2, type);
+  set_extended(t, i.rd, t.b.emit(Op::cas, type, {address, expected, desired}, 0, atomic_attr(i).pack()));
+  return Next::go_on;
+}
+
+// Registers n and n + 1; both are zero for x0 (Volume I, "Zacas" 15.1).
+ir::I128 register_pair(T& t, unsigned n) {
+  return ir::I128::from(t.b.emit(Op::pair, ir::i128, {t.x(n), n ? t.x(n + 1) : t.b.constant(0)}));
+}
+
+}  // namespace
+
+Next amocas_b(T& t, const Insn& i) { return compare_and_swap(t, i, ir::i8); }
+Next amocas_h(T& t, const Insn& i) { return compare_and_swap(t, i, ir::i16); }
+Next amocas_w(T& t, const Insn& i) { return compare_and_swap(t, i, ir::i32); }
+Next amocas_d(T& t, const Insn& i) { return compare_and_swap(t, i, ir::i64); }
+Next amocas_q(T& t, const Insn& i) {
+  if (i.rd & 1 || i.rs2 & 1) return t.illegal(i);
+  ir::Any address = t.x(i.rs1), expected = register_pair(t, i.rd), desired = register_pair(t, i.rs2);
+  auto old = ir::I128::from(t.b.emit(Op::cas, ir::i128, {address, expected, desired}, 0, atomic_attr(i).pack()));
+  if (i.rd == 0) return Next::go_on;
+  t.set_x(i.rd, t.b.trunc<I64>(old));
+  t.set_x(i.rd + 1, t.b.trunc<I64>(t.b.lshr(old, t.b.constant<ir::I128>(64))));
+  return Next::go_on;
+}
+
+// -- Zabha --
+Next amoswap_b(T& t, const Insn& i) { return amo(t, i, Op::amo_swap, ir::i8); }
+Next amoadd_b(T& t, const Insn& i) { return amo(t, i, Op::amo_add, ir::i8); }
+Next amoxor_b(T& t, const Insn& i) { return amo(t, i, Op::amo_xor, ir::i8); }
+Next amoand_b(T& t, const Insn& i) { return amo(t, i, Op::amo_and, ir::i8); }
+Next amoor_b(T& t, const Insn& i) { return amo(t, i, Op::amo_or, ir::i8); }
+Next amomin_b(T& t, const Insn& i) { return amo(t, i, Op::amo_smin, ir::i8); }
+Next amomax_b(T& t, const Insn& i) { return amo(t, i, Op::amo_smax, ir::i8); }
+Next amominu_b(T& t, const Insn& i) { return amo(t, i, Op::amo_umin, ir::i8); }
+Next amomaxu_b(T& t, const Insn& i) { return amo(t, i, Op::amo_umax, ir::i8); }
+Next amoswap_h(T& t, const Insn& i) { return amo(t, i, Op::amo_swap, ir::i16); }
+Next amoadd_h(T& t, const Insn& i) { return amo(t, i, Op::amo_add, ir::i16); }
+Next amoxor_h(T& t, const Insn& i) { return amo(t, i, Op::amo_xor, ir::i16); }
+Next amoand_h(T& t, const Insn& i) { return amo(t, i, Op::amo_and, ir::i16); }
+Next amoor_h(T& t, const Insn& i) { return amo(t, i, Op::amo_or, ir::i16); }
+Next amomin_h(T& t, const Insn& i) { return amo(t, i, Op::amo_smin, ir::i16); }
+Next amomax_h(T& t, const Insn& i) { return amo(t, i, Op::amo_smax, ir::i16); }
+Next amominu_h(T& t, const Insn& i) { return amo(t, i, Op::amo_umin, ir::i16); }
+Next amomaxu_h(T& t, const Insn& i) { return amo(t, i, Op::amo_umax, ir::i16); }
+
 // Device input counts as a read, device output as a write.
 Next fence(T& t, const Insn& i) {
   constexpr unsigned W = 1, R = 2;

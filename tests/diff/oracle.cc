@@ -185,7 +185,10 @@ std::vector<u8> make_elf(std::span<const Sequence> sequences) {
   return elf;
 }
 
-constexpr const char* kCommand = "qemu-riscv64 -cpu rv64,zba=true,zbb=true,zbc=true,zbs=true ";
+constexpr const char* kCommand =
+    "qemu-riscv64 -cpu "
+    "rv64,zba=true,zbb=true,zbc=true,zbs=true,zbkb=true,zbkc=true,zbkx=true,zknd=true,zkne=true,zknh=true,zksed=true,"
+    "zksh=true,Zfh=true ";
 
 }  // namespace
 

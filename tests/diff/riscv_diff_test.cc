@@ -172,8 +172,8 @@ std::string first_difference(Subject& subject, const Sequence& sequence) {
   return "the prefixes agree";
 }
 
-// The oracle's results. A sequence that ends the oracle itself (a store may hit what its driver works with) is taken out
-// of `sequences` and named on the standard output.
+// The oracle's results. A sequence that ends the oracle itself (a store may hit what its driver works with) is taken
+// out of `sequences` and named on the standard output.
 Expected<std::vector<OracleResult>> judge(std::vector<Sequence>& sequences) {
   auto results = run_oracle(sequences);
   for (unsigned lost = 0; !results && lost < 3; ++lost) {

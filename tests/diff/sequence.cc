@@ -18,7 +18,9 @@ constexpr unsigned kContextRegister = 31;
 bool is_memory(const InsnDesc& d) {
   return d.operands.find("(rs1)") != d.operands.npos && !d.mnemonic.starts_with("prefetch") && d.mnemonic != "jalr";
 }
-bool is_atomic(const InsnDesc& d) { return d.extension == Ext::A; }
+bool is_atomic(const InsnDesc& d) {
+  return d.extension == Ext::A || d.extension == Ext::Zabha || d.extension == Ext::Zacas;
+}
 bool is_branch(const InsnDesc& d) { return d.operands.find("target") != d.operands.npos; }
 bool is_jump_register(const InsnDesc& d) {
   return d.mnemonic == "jalr" || d.mnemonic == "c.jr" || d.mnemonic == "c.jalr";
@@ -93,6 +95,8 @@ bool traps(const InsnDesc& d) {
 }
 // ecall would be a system call there.
 bool oracle_knows(const InsnDesc& d) {
+  static constexpr Ext kNewer[] = {Ext::Zimop, Ext::Zcmop, Ext::Zcb, Ext::Zabha, Ext::Zacas, Ext::Zfa};
+  if (std::ranges::find(kNewer, d.extension) != std::end(kNewer)) return false;
   return d.extension != Ext::Zicond && d.extension != Ext::Zicbom && d.extension != Ext::Zicboz &&
          d.extension != Ext::Zawrs && d.mnemonic != "ecall";
 }

@@ -84,9 +84,11 @@ struct Operands {
       raw |= set << (word == "pred" ? 24 : 20);
       return true;
     }
+    if (word == "rtz") return text == word;
     auto number = value(text);
     if (!number) return word == "nonzero" && text.empty();
     if (word == "upper") return immediate(u64(s64(s32(u32(*number) << 12))));
+    if (word == "odd") return (*number & 1) && immediate(*number & ~u64{1});
     if (word == "target") return immediate(*number - pc);
     return immediate(*number);
   }

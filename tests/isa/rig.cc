@@ -127,7 +127,14 @@ struct RigRuntime {
       default: return b;
     }
   }
-  static void cas(CpuState*, u64, u32, u64) { ADD_FAILURE() << "RISC-V has no cas here"; }
+  static void cas(CpuState* s, u64 va, u32 desc, u64 site) {
+    u8* host = place_aligned(s, va, size(desc), Access::write, site);
+    if (!host) return;
+    u64 old[2] = {};
+    std::memcpy(old, host, size(desc));
+    if (std::memcmp(old, s->scratch, size(desc)) == 0) std::memcpy(host, s->scratch + 2, size(desc));
+    std::memcpy(s->scratch, old, sizeof old);
+  }
   static void zero_block(CpuState* s, u64 va, u32 bytes, u64 site) {
     if (u8* host = place(s, align_down(va, bytes), bytes, Access::write, site)) std::memset(host, 0, bytes);
   }

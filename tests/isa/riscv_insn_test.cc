@@ -98,6 +98,47 @@ INSTANTIATE_TEST_SUITE_P(
                          "a0=0 a1=0 a3=1 a4=5"},
                     Case{"sd a0, 24(sp)\ncbo.zero (sp)\nld a1, 24(sp)", "a0=7 a1=1 sp=0x80001000", "a1=0"}));
 INSTANTIATE_TEST_SUITE_P(
+    CompareAndSwap, Instructions,
+    testing::Values(
+        Case{"sd a0, 0(sp)\namocas.w a1, a2, (sp)\nld a3, 0(sp)", "a0=-1 a1=-1 a2=5 sp=0x80001000",
+             "a1=-1 a3=0xffffffff00000005"},
+        Case{"sd a0, 0(sp)\namocas.d.aqrl a1, a2, (sp)\nld a3, 0(sp)", "a0=7 a1=8 a2=5 sp=0x80001000", "a1=7 a3=7"},
+        Case{"sd a0, 0(sp)\nsd a1, 8(sp)\namocas.q a2, a4, (sp)\nld t0, 0(sp)\nld t1, 8(sp)",
+             "a0=1 a1=2 a2=1 a3=2 a4=3 a5=4 sp=0x80001000", "a2=1 a3=2 t0=3 t1=4"},
+        Case{"sd a0, 0(sp)\nsd a1, 8(sp)\namocas.q a2, zero, (sp)\nld t0, 0(sp)\nld t1, 8(sp)",
+             "a0=1 a1=2 a2=1 a3=3 sp=0x80001000", "a2=1 a3=2 t0=1 t1=2"},
+        Case{"sd a0, 0(sp)\namocas.b a1, a2, (sp)\nld a3, 0(sp)", "a0=0x1180 a1=0x80 a2=5 sp=0x80001000",
+             "a1=-0x80 a3=0x1105"},
+        Case{"sd a0, 0(sp)\namoadd.b a1, a2, (sp)\nld a3, 0(sp)", "a0=0x11ff a2=1 sp=0x80001000", "a1=-1 a3=0x1100"},
+        Case{"sd a0, 0(sp)\namomaxu.h a1, a2, (sp)\nld a3, 0(sp)", "a0=0x18000 a2=0x27fff sp=0x80001000",
+             "a1=-0x8000 a3=0x18000"}));
+INSTANTIATE_TEST_SUITE_P(
+    CompressedBytes, Instructions,
+    testing::Values(Case{"c.sb a0, 3(a1)\nc.sh a0, 0(a1)\nlwu a2, 0(a1)", "a0=0x1282 a1=0x80001000", "a2=0x82001282"},
+                    Case{"sd a0, 0(a1)\nc.lh a2, 2(a1)\nc.lhu a3, 2(a1)\nc.lbu a4, 3(a1)",
+                         "a0=0x82345678 a1=0x80001000", "a2=-0x7dcc a3=0x8234 a4=0x82"},
+                    Case{"c.zext.b a0", "a0=0x1ff", "a0=0xff"}, Case{"c.sext.h a0", "a0=0x1ffff", "a0=-1"},
+                    Case{"c.zext.w a0", "a0=-1", "a0=0xffffffff"}, Case{"c.not a0", "a0=5", "a0=-6"},
+                    Case{"c.mul a0, a1", "a0=6 a1=7", "a0=42"}, Case{"c.mop 5", "a0=1", "a0=1"},
+                    Case{"mop.r a0, a1, 31", "a0=5", "a0=0"}, Case{"mop.rr a0, a1, a2, 7", "a0=5", "a0=0"}));
+INSTANTIATE_TEST_SUITE_P(
+    MoreFloat, Instructions,
+    testing::Values(Case{"fli.d fa0, 16\nfli.s fa1, 0\nfli.h fa2, 1", "fa0=0",
+                         "fa0=0x3ff0000000000000 fa1=0xffffffffbf800000 fa2=0xffffffffffff0400"},
+                    Case{"fli.h fa0, 2\nfli.h fa1, 29\nfli.d fa2, 1\nfli.s fa3, 31", "fa0=0",
+                         "fa0=0xffffffffffff0100 fa1=0xffffffffffff7c00 fa2=0x0010000000000000 fa3=0xffffffff7fc00000"},
+                    Case{"fminm.d fa0, fa1, fa2", "fa1=0x7ff8000000000000 fa2=0", "fa0=0x7ff8000000000000 fcsr=0"},
+                    Case{"fmaxm.d fa0, fa1, fa2", "fa1=0x8000000000000000 fa2=0", "fa0=0 fcsr=0"},
+                    Case{"fround.d fa0, fa1, rtz", "fa1=0xbffe666666666666", "fa0=0xbff0000000000000 fcsr=0"},
+                    Case{"froundnx.d fa0, fa1, rne", "fa1=0xbffe666666666666", "fa0=0xc000000000000000 fcsr=1"},
+                    Case{"fltq.d a0, fa1, fa2", "fa1=0x7ff8000000000000 fa2=0 a0=5", "a0=0 fcsr=0"},
+                    Case{"fcvtmod.w.d a0, fa1, rtz", "fa1=0x4200000000200000", "a0=4 fcsr=16"},
+                    Case{"fcvtmod.w.d a0, fa1, rtz", "fa1=0xc00a000000000000", "a0=-3 fcsr=1"},
+                    Case{"fcvtmod.w.d a0, fa1, rtz", "fa1=0xc1e0000000000000", "a0=-0x80000000 fcsr=0"},
+                    Case{"fcvtmod.w.d a0, fa1, rtz", "fa1=0x7ff0000000000000", "a0=0 fcsr=16"},
+                    Case{"fadd.h fa0, fa1, fa2", "fa1=0xffffffffffff3c00 fa2=0xffffffffffff0001",
+                         "fa0=0xffffffffffff3c00 fcsr=1"}));
+INSTANTIATE_TEST_SUITE_P(
     Float, Instructions,
     testing::Values(
         Case{"fadd.d fa0, fa1, fa2", "fa1=0x3ff0000000000000 fa2=0x4000000000000000", "fa0=0x4008000000000000 fcsr=0"},
