@@ -10,6 +10,7 @@
 #include "backends/emit/features.h"
 #include "core/base/module.h"
 #include "machines/cli/commands.h"
+#include "machines/host/block/io_engine.h"
 
 namespace mimus::cli {
 namespace {
@@ -68,6 +69,13 @@ Finding kvm() {
   return {Verdict::note, "KVM: /dev/kvm is not usable; RISC-V guests are translated anyway"};
 }
 
+Finding disks() {
+  if (has_io_uring()) return {Verdict::good, "disks: io_uring"};
+  return {Verdict::note,
+          "disks: a pool of threads; io_uring is refused (kernel.io_uring_disabled, a sandbox) or was not built in "
+          "(liburing-dev)"};
+}
+
 Finding perf() {
   int level = 9;
   std::ifstream("/proc/sys/kernel/perf_event_paranoid") >> level;
@@ -84,7 +92,7 @@ Expected<int> doctor_command() {
   static constexpr const char* kMarks[] = {"ok  ", "note", "BAD "};
   bool good = true;
   fmt::print("mimus {}\n", MIMUS_VERSION);
-  for (auto check : {processor, memory, executable_memory, llvm, kvm, perf}) {
+  for (auto check : {processor, memory, executable_memory, llvm, kvm, disks, perf}) {
     const Finding finding = check();
     fmt::print("{}  {}\n", kMarks[int(finding.verdict)], finding.what);
     good = good && finding.verdict != Verdict::bad;

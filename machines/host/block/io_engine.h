@@ -29,6 +29,7 @@ class IoEngine {
   virtual void drain() = 0;
 };
 
+bool has_io_uring();
 // Null: the host (or this build) has no io_uring. Completions are taken on the event thread.
 std::unique_ptr<IoEngine> make_uring_engine(EventQueue& events);
 std::unique_ptr<IoEngine> make_thread_engine(unsigned threads = 4);

@@ -98,6 +98,8 @@ class UringEngine final : public IoEngine {
 
 }  // namespace
 
+bool has_io_uring() { return Ring().open(); }
+
 std::unique_ptr<IoEngine> make_uring_engine(EventQueue& events) {
   auto ring = std::make_shared<Ring>();
   if (!ring->open()) return nullptr;
@@ -106,6 +108,7 @@ std::unique_ptr<IoEngine> make_uring_engine(EventQueue& events) {
 
 #else
 
+bool has_io_uring() { return false; }
 std::unique_ptr<IoEngine> make_uring_engine(EventQueue&) { return nullptr; }
 
 #endif

@@ -104,7 +104,7 @@ void Census::table(const L2Table& table, u64 l1_index, bool active) {
     const u64 guest = (l1_index << header_.l2_bits()) + i;
     if (entry.kind == Entry::Kind::damaged)
       error(fmt::format("{}guest cluster {}: its entry {:#x} is misplaced", whose_, guest, table.entries[i]));
-    if (entry.offset == 0) continue;
+    if (!entry.points()) continue;
     const bool packed = entry.kind == Entry::Kind::compressed;
     // The last sector of compressed bytes may be cut short by the end of the file.
     const u64 end = align_up(metadata_.file().size(), header_.cluster_bytes());

@@ -46,6 +46,8 @@ struct Entry {
   u64 offset = 0;  // data, and zero if a cluster is kept for it: where it lies; compressed: first byte
   u64 bytes = 0;   // compressed: up to the end of the last sector that it touches
   bool copied = false;
+
+  bool points() const { return kind == Kind::compressed || offset != 0; }  // to somewhere in the file
 };
 
 inline Entry parse_entry(u64 raw, u32 version, u32 cluster_bits) {

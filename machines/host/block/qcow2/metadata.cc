@@ -91,7 +91,7 @@ bool Metadata::valid_for_writing(L2Table& table) {
   for (u64& raw : table.entries) {
     const Entry entry = parse(raw);
     if (entry.kind == Entry::Kind::damaged) return false;
-    if (entry.offset == 0) continue;
+    if (!entry.points()) continue;
     const u64 bytes = entry.kind == Entry::Kind::compressed ? 1 : header_.cluster_bytes();
     if (entry.offset > end || bytes > end - entry.offset || is_table(entry.offset, bytes)) return false;
     const auto count = refcounts_.get(entry.offset >> header_.cluster_bits);

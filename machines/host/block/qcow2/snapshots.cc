@@ -83,7 +83,7 @@ Io<void> SnapshotWork::count_tree(const std::vector<u64>& l1, bool more) {
       if (more && parsed.copied) metadata_.tables().set_entry(*table, i, raw & ~kCopied);
       if (!more) {
         metadata_.free_entry_later(raw);
-      } else if (parsed.offset != 0) {
+      } else if (parsed.points()) {
         const u64 bytes = parsed.kind == Entry::Kind::compressed ? parsed.bytes : header_.cluster_bytes();
         const u64 end = header_.clusters(parsed.offset + bytes);
         for (u64 c = parsed.offset >> header_.cluster_bits; c < end; ++c) MIMUS_CHECK(metadata_.refcounts().add(c, 1));
