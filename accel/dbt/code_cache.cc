@@ -28,7 +28,14 @@ TranslatedBlock* CodeCache::find(const ir::BlockKey& key) const {
 u64 CodeCache::mark_page(GuestPa page) {
   std::unique_lock lock(mutex_);
   Page& entry = pages_[page];
-  if (entry.watched) return entry.generation;
+  if (entry.watched || entry.checked) return entry.generation;
+  if (flat_ && entry.writes >= kWritesUntilChecked) {
+    entry.checked = true;
+    checked_.push_back(page);
+    has_checked_ = true;
+    ++counters.pages_checked;
+    return entry.generation;
+  }
   const CodeMemory::Watch watch = memory_.watch(page);
   if (watch == CodeMemory::Watch::failed) return entry.generation;
   entry.watched = true;
@@ -179,6 +186,7 @@ bool CodeCache::watched_page_written(GuestPa page) {
   std::unique_lock lock(mutex_);
   const auto at = pages_.find(page);
   if (at == pages_.end() || !at->second.watched) return false;
+  ++at->second.writes;
   drop_page(CodeWriteToken(lock), page, at->second);
   return true;
 }
@@ -188,14 +196,19 @@ void CodeCache::forget(GuestPa start, u64 bytes) {
   const CodeWriteToken write(lock);
   const GuestPa first = align_down(start, kPageSize), last = align_down(start + (bytes - 1), kPageSize);
   if (bytes == 0) return;
+  const auto drop = [&](GuestPa page, Page& entry) {
+    drop_page(write, page, entry);
+    entry.checked = false;
+    entry.writes = 0;
+  };
   if ((last - first) / kPageSize < pages_.size()) {
     for (GuestPa page = first;; page += kPageSize) {
-      if (const auto at = pages_.find(page); at != pages_.end()) drop_page(write, page, at->second);
+      if (const auto at = pages_.find(page); at != pages_.end()) drop(page, at->second);
       if (page == last) return;
     }
   }
   for (auto& [page, entry] : pages_) {
-    if (page >= first && page <= last) drop_page(write, page, entry);
+    if (page >= first && page <= last) drop(page, entry);
   }
 }
 
@@ -208,17 +221,42 @@ bool CodeCache::bytes_changed(const TranslatedBlock& t) const {
 // RISC-V Unprivileged ISA, Zifencei: after a FENCE.I the hart sees all stores that were visible to it before. The
 // store that raced with mark_page() was issued before any signal that made this hart execute the FENCE.I, so it is in
 // memory now. A page leaves the list once every other CPU has left generated code at least once since it was marked.
-void CodeCache::fence_check() {
-  if (!has_fresh_.load(std::memory_order_acquire)) return;
-  std::unique_lock lock(mutex_);
+void CodeCache::check_fresh(const CodeWriteToken& write) {
   const std::vector<u64> now = epochs_ ? epochs_() : std::vector<u64>{};
   std::erase_if(fresh_, [&](const FreshPage& fresh) {
     Page& entry = pages_[fresh.page];
     auto stale = [&](const TranslatedBlock* t) { return !t->straddles && bytes_changed(*t); };
-    if (std::ranges::any_of(entry.translations, stale)) drop_page(CodeWriteToken(lock), fresh.page, entry);
+    if (std::ranges::any_of(entry.translations, stale)) drop_page(write, fresh.page, entry);
     return std::ranges::equal(now, fresh.epochs, [](u64 current, u64 then) { return current != then; });
   });
   has_fresh_ = !fresh_.empty();
+}
+
+// The generation changes in any case: what is being translated now may have been read before.
+void CodeCache::check_pages(const CodeWriteToken& write, GuestPa first, GuestPa last) {
+  std::erase_if(checked_, [&](GuestPa page) {
+    Page& entry = pages_[page];
+    if (!entry.checked) return true;
+    if (page < first || page > last) return false;
+    ++entry.generation;
+    std::erase_if(entry.translations, [&](TranslatedBlock* t) {
+      if (t->valid && !bytes_changed(*t)) return false;
+      invalidate(write, *t);
+      return true;
+    });
+    return false;
+  });
+  has_checked_ = !checked_.empty();
+}
+
+void CodeCache::fence_check(GuestPa start, u64 bytes) {
+  const bool fresh = has_fresh_.load(std::memory_order_acquire), checked = has_checked_.load(std::memory_order_acquire);
+  if ((!fresh && !checked) || !bytes) return;
+  std::unique_lock lock(mutex_);
+  const CodeWriteToken write(lock);
+  if (fresh) check_fresh(write);
+  const GuestPa end = bytes - 1 > ~start ? ~GuestPa{0} : start + (bytes - 1);
+  if (checked) check_pages(write, align_down(start, kPageSize), align_down(end, kPageSize));
 }
 
 void CodeCache::clear(const std::function<void(const CodeWriteToken&)>& also) {

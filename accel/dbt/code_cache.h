@@ -8,6 +8,10 @@
 // a machine, a writer stores first and looks at the mark second (PhysicalMemory::note_written), so one of the two
 // always sees the other; publish() refuses a translation whose page was written meanwhile. A store that had passed its
 // TLB check before the paths were taken away may still land: fence_check() finds it (see there).
+//
+// Pages of a process that are written again and again while they hold code (those of JIT compilers) are not watched any
+// more, which costs two mprotect(2), a signal and the translations each time, but checked: fence_check() compares
+// what has been translated with what is there now. The ISAs so far show new code only after such a fence.
 #pragma once
 
 #include <array>
@@ -84,9 +88,10 @@ class CodeCache final : public CodeWatcher {
   void forget(GuestPa start, u64 bytes);
   // Pages that have been unwatched because they were written.
   u64 unwatched() const { return unwatched_.load(std::memory_order_acquire); }
-  // Called for every fence.i-like instruction: re-reads the code of pages that became code while a store to them may
-  // have been under way on another CPU.
-  void fence_check();
+  // Called for every fence.i-like instruction or system call, for the code at [start, start + bytes): drops what no
+  // longer is what has been translated, in pages that became code while a store to them may have been under way on
+  // another CPU, and in pages that are checked instead of watched.
+  void fence_check(GuestPa start = 0, u64 bytes = ~u64{0});
   // Keeps changes away, e.g. around a fork.
   std::unique_lock<std::mutex> lock() { return std::unique_lock(mutex_); }
   // Everything goes. Only in a safepoint, with no compile under way.
@@ -96,15 +101,18 @@ class CodeCache final : public CodeWatcher {
   void set_epochs(std::function<std::vector<u64>()> epochs) { epochs_ = std::move(epochs); }
 
   struct Counters {
-    std::atomic<u64> translations{0}, links{0}, invalidated{0}, pages_marked{0}, clears{0}, replaced{0};
+    std::atomic<u64> translations{0}, links{0}, invalidated{0}, pages_marked{0}, clears{0}, replaced{0}, pages_checked{0};
   } counters;
 
  private:
   static constexpr size_t kBuckets = 1 << 16;
+  static constexpr u32 kWritesUntilChecked = 4;
   static size_t bucket(const ir::BlockKey& key);
   struct Page {
     u64 generation = 0;
     bool watched = false;
+    bool checked = false;
+    u32 writes = 0;  // that have dropped its translations
     std::vector<TranslatedBlock*> translations;
   };
   struct FreshPage {
@@ -117,6 +125,8 @@ class CodeCache final : public CodeWatcher {
   void invalidate(const CodeWriteToken& token, TranslatedBlock& translation);
   void drop_page(const CodeWriteToken& token, GuestPa page, Page& entry);
   void unwatch(GuestPa page, Page& entry);
+  void check_fresh(const CodeWriteToken& token);
+  void check_pages(const CodeWriteToken& token, GuestPa first, GuestPa last);
   bool bytes_changed(const TranslatedBlock& translation) const;
 
   CodeMemory& memory_;
@@ -127,6 +137,8 @@ class CodeCache final : public CodeWatcher {
   std::vector<std::unique_ptr<TranslatedBlock>> all_;  // in order of id
   std::vector<FreshPage> fresh_;
   std::atomic<bool> has_fresh_{false};
+  std::vector<GuestPa> checked_;  // may hold pages that are not checked any more
+  std::atomic<bool> has_checked_{false};
   std::atomic<u64> unwatched_{0};
   std::atomic<u32> next_id_{1};
   struct CodeOwner {

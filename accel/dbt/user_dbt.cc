@@ -21,7 +21,7 @@ class UserDbt final : public UserAccelerator, public UserShared {
   }
   void forget(GuestVa start, u64 bytes) override { cache.forget(start, bytes); }
   bool page_written(GuestVa page) override { return cache.watched_page_written(align_down(page, kPageSize)); }
-  void sync_code() override { cache.fence_check(); }
+  void sync_code(GuestVa start, u64 bytes) override { cache.fence_check(start, bytes); }
 
   void before_fork() override;
   void after_fork_in_parent() override;
@@ -115,6 +115,7 @@ std::string UserDbt::stats() const {
   line("translate.us", t.translate_ns / 1000);
   line("links", c.links);
   line("code-pages.watched", c.pages_marked);
+  line("code-pages.checked", c.pages_checked);
   line("code-cache.clears", c.clears);
   line("warm.regions", t.regions);
   line("warm.guest-insns", t.region_insns);

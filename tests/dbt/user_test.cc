@@ -21,13 +21,14 @@ namespace {
 
 constexpr GuestVa kCode = 0x10000, kCode2 = 0x11000, kData = 0x20000, kEnd = 0x30000;
 constexpr u32 kUserCall = 8, kIllegal = 2, kStoreMisaligned = 6;
-constexpr unsigned zero = 0, t0 = 5, a0 = 10, a1 = 11, a2 = 12, a3 = 13;
+constexpr unsigned zero = 0, t0 = 5, a0 = 10, a1 = 11, a2 = 12, a3 = 13, a4 = 14;
 
 // Encodings (Volume I, chapter 35).
 constexpr u32 i_type(u32 opcode, u32 funct3, unsigned rd, unsigned rs1, s32 imm) {
   return opcode | rd << 7 | funct3 << 12 | rs1 << 15 | u32(imm) << 20;
 }
 constexpr u32 addi(unsigned rd, unsigned rs1, s32 imm) { return i_type(0x13, 0, rd, rs1, imm); }
+constexpr u32 add(unsigned rd, unsigned rs1, unsigned rs2) { return 0x33 | rd << 7 | rs1 << 15 | rs2 << 20; }
 constexpr u32 ld(unsigned rd, unsigned rs1, s32 imm) { return i_type(0x03, 3, rd, rs1, imm); }
 constexpr u32 jalr(unsigned rd, unsigned rs1) { return i_type(0x67, 0, rd, rs1, 0); }
 constexpr u32 store(u32 funct3, unsigned rs2, unsigned rs1, s32 imm) {
@@ -272,6 +273,38 @@ TEST_P(UserTest, CodeThatIsRewrittenRunsAsItIsNow) {
   EXPECT_EQ(thread.events[0].number, kUserCall);
   EXPECT_EQ(x(t0), 1u);
   EXPECT_EQ(x(a2), 2u);
+}
+
+u64 counter_of(const std::string& stats, std::string_view name) {
+  const size_t at = stats.find(name);
+  return at == stats.npos ? ~u64{0} : std::strtoull(stats.c_str() + at + name.size(), nullptr, 10);
+}
+
+// As a JIT compiler does: writes a function, fences, calls it, many times.
+TEST_P(UserTest, PagesThatAreRewrittenOftenAreCheckedAtFences) {
+  put(kCode, {sw(a1, a0, 0), kFenceI, jalr(1, a0), add(t0, t0, a2), add(a1, a1, a4), addi(a3, a3, -1),
+              bne(a3, zero, -24), kEcall});
+  put(kCode2, {addi(a2, zero, 1), kRet});
+  x(a0) = kCode2;
+  x(a1) = addi(a2, zero, 1);
+  x(a3) = 100;
+  x(a4) = 1 << 20;  // to the immediate
+  run();
+  EXPECT_EQ(thread.events[0].number, kUserCall);
+  EXPECT_EQ(x(t0), 100u * 101 / 2);
+  EXPECT_LT(counter_of(accelerator->stats(), "code-pages.watched"), 10u);
+  EXPECT_EQ(counter_of(accelerator->stats(), "code-pages.checked"), 1u);
+}
+
+// Data that lies on the page of the code that writes it.
+TEST_P(UserTest, CodeThatWritesToItsOwnPageGetsOn) {
+  put(kCode, {ld(a1, a0, 0), addi(a1, a1, 1), sd(a1, a0, 0), addi(a3, a3, -1), bne(a3, zero, -16), kEcall});
+  x(a0) = kCode + 0x800;
+  x(a3) = 5000;
+  run();
+  EXPECT_EQ(thread.events[0].number, kUserCall);
+  EXPECT_EQ(memory.word(kCode + 0x800), 5000u);
+  EXPECT_LT(counter_of(accelerator->stats(), "code-pages.watched"), 10u);
 }
 
 TEST_P(UserTest, SystemCallsThatWriteToCodeSaySo) {

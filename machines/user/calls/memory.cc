@@ -74,7 +74,7 @@ s64 call_process_vm_writev(UserThread& thread, const Call&, const u64* arg) {
 s64 call_riscv_flush_icache(UserThread& thread, const Call&, const u64* arg) {
   if (arg[2] & ~u64{1}) return -EINVAL;
   const u64 bytes = arg[1] > arg[0] ? arg[1] - arg[0] : 0;
-  thread.process.accelerator.sync_code();
+  thread.process.accelerator.sync_code(bytes ? arg[0] : 0, bytes ? bytes : ~u64{0});
   if (bytes && thread.memory.overlaps_shared(arg[0], bytes)) thread.process.accelerator.forget(arg[0], bytes);
   return 0;
 }
