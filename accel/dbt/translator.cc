@@ -1,5 +1,7 @@
 #include "accel/dbt/translator.h"
 
+#include <signal.h>
+
 #include <algorithm>
 #include <chrono>
 #include <new>
@@ -192,13 +194,25 @@ void Translator::restart_in_child() {
   queue_.clear();
 }
 
+// Signals of the process are for other threads: a guest's would be lost here. Faults have to stay open, since guest code
+// is read with guarded accesses.
+void Translator::start_compiler() {
+  sigset_t all, old;
+  sigfillset(&all);
+  sigdelset(&all, SIGSEGV);
+  sigdelset(&all, SIGBUS);
+  pthread_sigmask(SIG_BLOCK, &all, &old);
+  compiler_ = std::thread([this] { compile_main(); });
+  pthread_sigmask(SIG_SETMASK, &old, nullptr);
+}
+
 void Translator::request_warm(TranslatedBlock& t) {
   if (!has_warm() || t.straddles || t.tier_requested.exchange(true)) return;
   {
     std::lock_guard lock(queue_mutex_);
     queue_.add(t, host_ns());
     fresh_ = true;
-    if (!compiler_.joinable()) compiler_ = std::thread([this] { compile_main(); });
+    if (!compiler_.joinable()) start_compiler();
   }
   queued_.notify_one();
 }

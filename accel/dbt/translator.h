@@ -57,6 +57,7 @@ class Translator {
     u8 copy[kPageSize];
   };
   bool fetch_code(const ir::BlockKey& key, const FetchPage& fetch_page, CodeWindow& out);
+  void start_compiler();
   void compile_main();
   void compile(TranslatedBlock& seed, Engine& engine);
   std::vector<ir::Block> form_region(const TranslatedBlock& seed);

@@ -19,7 +19,14 @@ struct Machine {
 
 Expected<user::ExecCpu> make_cpu(const ExecOptions& options, ProcessMemory& memory) {
   MIMUS_TRY(auto model, riscv::parse_cpu_model(options.cpu));
-  const EngineSet::Tuning tuning{.memory = memory.base() ? MemoryModel::flat : MemoryModel::flat_zero};
+  EngineSet::Tuning tuning{.memory = memory.base() ? MemoryModel::flat : MemoryModel::flat_zero};
+  if (!options.warm_after.empty()) {
+    tuning.warm_after = parse_number(options.warm_after);
+    if (!tuning.warm_after) return usage_error(fmt::format("--warm-after {}: not a number", options.warm_after));
+  }
+  if (!options.code_memory.empty()) {
+    MIMUS_TRY(tuning.code_memory, parse_size(options.code_memory));
+  }
   auto* machine = new Machine;
   machine->frontend = make_riscv_frontend(model);
   MIMUS_TRY(machine->engines, EngineSet::make(*machine->frontend, options.engine, tuning));

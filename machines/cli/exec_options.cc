@@ -19,6 +19,8 @@ constexpr Row kRows[] = {
     {"--cpu", "", &ExecOptions::cpu, nullptr, true, "MODEL", "CPU model, with features: MODEL[,+feature,-feature]"},
     {"--engine", "", &ExecOptions::engine, nullptr, true, "NAME", "auto, interp, baseline or llvm"},
     {"--argv0", "-0", &ExecOptions::argv0, nullptr, false, "NAME", "What the program sees as its own name"},
+    {"--warm-after", "", &ExecOptions::warm_after, nullptr, true, "N", "Executions after which LLVM takes on code"},
+    {"--code-memory", "", &ExecOptions::code_memory, nullptr, true, "SIZE", "Memory for generated code, e.g. 64M"},
     {"--strace", "", nullptr, &ExecOptions::strace, true, "", "Print system calls and signals to stderr"},
     {"--stats", "", nullptr, &ExecOptions::stats, true, "", "Print counters to stderr at the end"},
     {"--help", "-h", nullptr, &ExecOptions::help, false, "", "Print this help"},

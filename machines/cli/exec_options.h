@@ -15,6 +15,7 @@ struct ExecOptions {
   std::string engine = "auto";
   std::string sysroot;
   std::string argv0;  // empty: the program's name
+  std::string warm_after, code_memory;  // as for `mimus run`; empty: the default
   bool strace = false, stats = false, help = false;
   std::string program;
   std::vector<std::string> arguments;  // without argv[0]

@@ -25,6 +25,11 @@ namespace {
 // Where position-independent programs go: two thirds up Sv39, as Linux does it.
 constexpr GuestVa kProgramBase = 0x2a'aaaa'a000;
 constexpr u64 kLeastStack = u64{1} << 20, kMostStack = u64{1} << 30;
+#ifdef __x86_64__
+constexpr u16 kNative = EM_X86_64;
+#else
+constexpr u16 kNative = EM_AARCH64;
+#endif
 constexpr int kNotFound = 127, kCannotRun = 126;
 
 class Start {
@@ -77,6 +82,7 @@ class Start {
       const char* why = strerror(int(-failed));
       return std::unexpected(error(path_ == config_.program ? why : fmt::format("{}: {}", path_, why)));
     }
+    if (program_.elf_machine() == kNative) return std::unexpected(run_native());
     auto parsed =
         parse_image({reinterpret_cast<const u8*>(program_.head.data()), program_.head.size()}, program_.bytes);
     if (!parsed) return std::unexpected(error(parsed.error().message));
@@ -86,6 +92,15 @@ class Start {
       return std::unexpected(
           error(fmt::format("a program of ELF machine {}; mimus exec runs programs of riscv64", image_.machine)));
     return {};
+  }
+
+  // A program of this machine, such as the host's own interpreter of a script. Returns why it could not be started.
+  Error run_native() const {
+    std::vector<char*> words;
+    for (const std::string& word : arguments_) words.push_back(const_cast<char*>(word.c_str()));
+    words.push_back(nullptr);
+    execv(program_.host_path.c_str(), words.data());
+    return error(strerror(errno));
   }
 
   Expected<std::string> interpreter_name() const {
