@@ -215,7 +215,7 @@ Placement place(std::span<const Sequence> sequences) {
   return placement;
 }
 
-Expected<std::vector<OracleResult>> run_oracle(std::span<const Sequence> sequences) {
+Expected<std::vector<OracleResult>> run_oracle(std::span<const Sequence> sequences, const std::string& command) {
   std::string path = fmt::format("{}/mimus-diff-{}", P_tmpdir, getpid());
   std::vector<u8> elf = make_elf(sequences);
   FILE* file = std::fopen(path.c_str(), "wb");
@@ -224,7 +224,7 @@ Expected<std::vector<OracleResult>> run_oracle(std::span<const Sequence> sequenc
   std::fclose(file);
   chmod(path.c_str(), 0755);
   std::vector<OracleResult> results(sequences.size());
-  FILE* pipe = written ? popen((kCommand + path).c_str(), "r") : nullptr;
+  FILE* pipe = written ? popen((command.empty() ? kCommand + path : command + " " + path).c_str(), "r") : nullptr;
   size_t got = pipe ? std::fread(results.data(), sizeof(OracleResult), results.size(), pipe) : 0;
   int status = pipe ? pclose(pipe) : -1;
   std::remove(path.c_str());

@@ -16,7 +16,8 @@ struct OracleResult {
   MachineState state;
   u64 signal = 0, address = 0, pc = 0;
 };
-Expected<std::vector<OracleResult>> run_oracle(std::span<const Sequence> sequences);
+// `command`: what runs the program in the oracle's stead, its path being the last argument.
+Expected<std::vector<OracleResult>> run_oracle(std::span<const Sequence> sequences, const std::string& command = {});
 
 // Where the oracle's program has the code of each sequence, and where all of them end.
 struct Placement {
