@@ -7,7 +7,6 @@
 namespace mimus::baseline {
 
 using emit::Cond;
-using emit::Frame;
 using ir::Inst;
 using ir::Op;
 using namespace Xbyak::util;

@@ -6,7 +6,6 @@ namespace mimus::baseline {
 using emit::Cond;
 using emit::Frame;
 using ir::Inst;
-using ir::Op;
 using ir::SlotId;
 using ir::ValueId;
 using namespace Xbyak::util;
