@@ -147,6 +147,9 @@ void UserThread::system_call() {
 }
 
 void UserThread::access_fault(GuestVa address, Access access, int signal, int code) {
+  // Inside a window, what the guest has not mapped is mapped for the host, without any access.
+  if (signal == SIGSEGV && code == SEGV_ACCERR && !memory.allows(align_down(address, kPageSize), 1, 0))
+    code = SEGV_MAPERR;
   siginfo_t info{};
   info.si_signo = signal;
   info.si_code = code;

@@ -55,7 +55,8 @@ TEST_F(AddressSpaceTest, NeighboursOfOneKindMerge) {
 }
 
 TEST_F(AddressSpaceTest, Errors) {
-  const GuestVa a = map(2);
+  map(8);
+  const GuestVa a = map(2, PROT_READ);
   EXPECT_EQ(memory->map(0, 0, kRw, kAnonymous, -1, 0), -EINVAL);
   EXPECT_EQ(memory->map(0, kPageSize, kRw, kAnonymous, -1, 7), -EINVAL);
   EXPECT_EQ(memory->map(a + 1, kPageSize, kRw, kAnonymous | MAP_FIXED, -1, 0), -EINVAL);
@@ -63,7 +64,7 @@ TEST_F(AddressSpaceTest, Errors) {
   EXPECT_EQ(memory->map(memory->limit(), kPageSize, kRw, kAnonymous | MAP_FIXED, -1, 0), -ENOMEM);
   EXPECT_EQ(memory->map(0, ~u64{0}, kRw, kAnonymous, -1, 0), -ENOMEM);
   EXPECT_EQ(memory->unmap(a, ~u64{0}), -EINVAL);
-  EXPECT_EQ(memory->protect(a, 3 * kPageSize, PROT_READ), -ENOMEM);
+  EXPECT_EQ(memory->protect(a - kPageSize, 3 * kPageSize, PROT_READ), -ENOMEM);
   EXPECT_EQ(memory->remap(a, kPageSize, kPageSize, 64, 0), -EINVAL);
   EXPECT_EQ(memory->remap(a, 8 * kPageSize, kPageSize, MREMAP_MAYMOVE, 0), -EFAULT);
 }

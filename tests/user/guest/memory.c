@@ -42,8 +42,8 @@ static void mappings(void) {
   char* huge = mmap(0, 1l << 36, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   CHECK(huge != MAP_FAILED && mprotect(huge + (1l << 35), kPage, PROT_READ | PROT_WRITE) == 0);
   CHECK(writable(huge + (1l << 35)) && munmap(huge, 1l << 36) == 0);
-  char* hinted = mmap((void*)0xc000000000, 1 << 26, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  CHECK(hinted == (char*)0xc000000000 && munmap(hinted, 1 << 26) == 0);
+  char* hinted = mmap((void*)0x2000000000, 1 << 26, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  CHECK(hinted == (char*)0x2000000000 && munmap(hinted, 1 << 26) == 0);
 }
 
 static void moves(void) {
