@@ -4,6 +4,7 @@
   guests   the programs of tests/user/guest, which test themselves, compiled here
   debian   programs of Debian's riscv64 packages from an unpacked root (tools/guests get riscv64-root)
   storm    tests/user/guest/storm.c, again and again
+  wild     tests/user/guest/wild.c: system calls without sense
   strace   --strace against a list of expected lines
   libraries  what the program loads at start: only what every system has
 
@@ -101,6 +102,12 @@ class Runner:
             result = self.mimus([self.compiled(name)])
             self.check(name, result, result.returncode == 0 and result.stdout.endswith(f"{name}: ok\n"))
 
+    def wild(self):
+        os.chmod(self.scratch, 0o711)  # the program gives up root
+        for number in range(self.options.runs):
+            result = self.mimus([self.compiled("wild"), str(number + 1)])
+            self.check(f"wild, run {number}", result, result.returncode == 0 and result.stdout == "wild: ok\n")
+
     def storm(self):
         program = self.compiled("storm")
         for number in range(self.options.runs):
@@ -137,7 +144,7 @@ def main():
     parser.add_argument("--mimus", default=os.environ.get("MIMUS", "build/release/bin/mimus"))
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("what", choices=("guests", "debian", "storm", "strace", "libraries"))
+    parser.add_argument("what", choices=("guests", "debian", "storm", "wild", "strace", "libraries"))
     options = parser.parse_args()
     options.mimus = str(Path(options.mimus).resolve())
     with tempfile.TemporaryDirectory() as scratch:
