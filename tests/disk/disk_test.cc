@@ -132,7 +132,9 @@ struct BusyDisk : DiskTest, ::testing::WithParamInterface<const char*> {
     const std::span<u8> list[] = {std::span(part.buffer).first(bytes / 3), std::span(part.buffer).subspan(bytes / 3)};
     const std::span<const u8> constants[] = {list[0], list[1]};
     switch (random() % 8) {
-      case 0: disk.flush(finish); return;
+      case 0:
+        if (random() % 6 == 0) return disk.flush(finish);
+        [[fallthrough]];
       case 1: std::fill_n(begin, bytes, 0); return disk.write_zeroes(at, bytes, random() % 2, finish);
       case 2:
       case 3:
@@ -165,7 +167,7 @@ TEST_P(BusyDisk, KeepsItsContents) {
   auto disk = open_disk(path + GetParam(), events);
   ASSERT_TRUE(disk) << disk.error().message;
   std::minstd_rand random(7);
-  for (int i = 0; i < 4000; ++i) {
+  for (int i = 0; i < 3000; ++i) {
     const u64 index = random() % kParts;
     {
       std::unique_lock guard(lock);

@@ -30,17 +30,18 @@ class Ring {
   bool submit(IoEngine::Transfer transfer) {
     std::scoped_lock guard(submit_lock_);
     if (pending_ >= kEntries) return false;  // so that there is always room for entries and results
-    ++pending_;
     auto* kept = new IoEngine::Transfer(std::move(transfer));
     io_uring_sqe* entry = io_uring_get_sqe(&ring_);
     const auto prepare = kept->write ? io_uring_prep_writev : io_uring_prep_readv;
     prepare(entry, kept->fd, kept->buffers.data(), unsigned(kept->buffers.size()), kept->offset);
     io_uring_sqe_set_data(entry, kept);
+    ++pending_;  // after everything that reap() reads
     while (io_uring_submit(&ring_) < 0) std::this_thread::yield();  // the kernel is out of memory for a moment
     return true;
   }
 
   void reap() {
+    if (pending_ == 0) return;
     io_uring_cqe* list[kEntries];
     struct Finished {
       IoEngine::Transfer* transfer;
@@ -54,6 +55,7 @@ class Ring {
         finished.push_back({static_cast<IoEngine::Transfer*>(io_uring_cqe_get_data(list[i])), list[i]->res});
       io_uring_cq_advance(&ring_, count);
     }
+    (void)pending_.load();  // what submit() did before its ++pending_ is seen here; the kernel between hides that
     for (const Finished& one : finished) {
       one.transfer->done(one.result);
       delete one.transfer;
