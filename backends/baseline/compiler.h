@@ -226,6 +226,7 @@ class Compiler {
   bool flat() const { return layout_.flat(); }
   void guard(size_t cold_index);
   emit::Jump check_alignment(int base, s32 disp, unsigned bytes);
+  void cold_flat(const Cold&);
   void flat_access(const ir::Inst& inst, ir::Type type, const Stored* value);
   void flat_load_linked(const ir::Inst& inst);
   void flat_store_conditional(const ir::Inst& inst);

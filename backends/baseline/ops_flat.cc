@@ -2,6 +2,7 @@
 // the signal handler goes on at its cold path (FaultEntry), which makes it again by way of the Runtime. Nothing may
 // have changed by then: one instruction does the access, and what comes before it in the op leaves the operands alone.
 #include "backends/baseline/compiler.h"
+#include "backends/emit/flat_fault.h"
 #include "core/engine/runtime.h"
 
 namespace mimus::baseline {
@@ -53,9 +54,28 @@ void Compiler::flat_access(const Inst& inst, Type type, const Stored* value) {
   Cold& cold = add_miss(inst, type, value ? SlowPath::store : SlowPath::load);
   cold.from = misaligned;
   cold.base.reg = base;
+  if (!aligned && type.bytes() <= 8 && !options_->count_insns) cold.emit = &Compiler::cold_flat;
   const size_t cold_index = cold_.size() - 1;
   guard(cold_index);
   transfer(Xbyak::Reg64(base) + size_t(s64(disp)), type, value, cold_index, result);
+}
+
+void Compiler::cold_flat(const Cold& cold) {
+  using Kind = emit::FlatRecord::Kind;
+  a_.call(slab_.to_write(host_.flat_fault()));
+  emit::FlatRecord record{.disp = s32(cold.value), .desc = cold.desc};
+  record.back = s32(cold.back) - s32(a_.offset());
+  record.base = u8(cold.base.reg);
+  if (cold.path == SlowPath::load) {
+    record.kind = cold.type.is_float() ? Kind::load_xmm : cold.ext == Ext::sign ? Kind::load_sign : Kind::load_zero;
+    record.reg = u8(cold.result);
+  } else {
+    const Stored& v = cold.stored;
+    record.kind = v.gpr != kNone ? Kind::store_gpr : v.xmm != kNone ? Kind::store_xmm : Kind::store_imm;
+    record.reg = u8(v.gpr != kNone ? v.gpr : v.xmm != kNone ? v.xmm : 0);
+    record.imm = s32(v.imm);
+  }
+  a_.append(reinterpret_cast<const u8*>(&record), sizeof record);
 }
 
 void Compiler::flat_load_linked(const Inst& inst) {

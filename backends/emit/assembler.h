@@ -56,6 +56,9 @@ class Assembler : public Xbyak::CodeGenerator {
   // aligned bytes, so that one store replaces it for CPUs that are fetching it, too.
   void align_displacement(unsigned opcode_bytes);
   void align_to(u32 alignment);
+  void append(const u8* bytes, u32 count) {  // data
+    for (u32 i = 0; i < count; ++i) db(bytes[i]);
+  }
 };
 
 inline const Xbyak::Reg64 rstate{kStateRegister};

@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "backends/emit/assembler.h"
+#include "backends/emit/flat_fault.h"
 #include "core/engine/runtime.h"
 
 namespace mimus::emit {
@@ -73,6 +74,7 @@ class ThunkWriter {
     for (unsigned effects = 0; effects < rt_.helpers_.size(); ++effects)
       rt_.helpers_[effects] = write_helper(HelperEffects(effects));
     write_assist();
+    write_flat_fault();
     return !a_.failed();
   }
 
@@ -262,6 +264,31 @@ class ThunkWriter {
     a_.ret();
   }
 
+  // The general registers go to Frame::kWide, which no op uses while it accesses memory.
+  void write_flat_fault() {
+    rt_.flat_fault_ = here();
+    const auto saved = [&](u32 i) { return frame(Frame::kWide + 8 * i); };
+    for (u32 i = 0; i < 16; ++i)
+      if (i != kStackPointer) a_.mov(saved(i), reg64(u8(i)));
+    save_pins();
+    save_xmm();
+    enter_host_fp();
+    a_.mov(rdi, rstate);
+    a_.lea(rsi, saved(0));
+    a_.lea(rdx, frame(Frame::kSavedXmm));
+    a_.mov(rcx, qword[rsp]);
+    a_.mov(rax, reinterpret_cast<u64>(&flat_fault));
+    a_.call(rax);
+    leave_if_told();
+    a_.mov(qword[rsp], rax);
+    enter_guest_fp();
+    load_xmm();
+    for (u32 i = 0; i < 16; ++i)
+      if (i != kStackPointer) a_.mov(reg64(u8(i)), saved(i));
+    a_.ret();
+  }
+
+  static constexpr u32 kStackPointer = 4;
   HostRuntime& rt_;
   CodeSlab& slab_;
   CodeSlab::Piece piece_;

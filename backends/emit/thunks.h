@@ -64,6 +64,10 @@ class HostRuntime {
   // state.guest_mxcsr; operands in kArg0..kArg2, `what` in kExtra; result in kArg0. Keeps all registers but rax.
   u64 assist() const { return assist_; }
 
+  // Generated code calls it with rsp as at block entry, a FlatRecord (flat_fault.h) behind the call, and everything as
+  // it was when the access faulted. Comes back where the record says; when the access is the guest's fault, it leaves.
+  u64 flat_fault() const { return flat_fault_; }
+
  private:
   friend class ThunkWriter;
   HostRuntime(const StateLayout& layout, const HostFeatures& features) : layout_(layout), features_(features) {}
@@ -75,7 +79,7 @@ class HostRuntime {
   void (*enter_)(CpuState*, u64) = nullptr;
   u64 leave_dispatch_ = 0, leave_poll_ = 0, leave_edge_ = 0, leave_trap_ = 0;
   u64 leave_clean_ = 0;  // pins and guest MXCSR are in the state already, the host's MXCSR is loaded
-  u64 assist_ = 0;
+  u64 assist_ = 0, flat_fault_ = 0;
   std::array<u64, kSlowPaths * 2> slow_paths_{};
   std::array<u64, 32> helpers_{};
 };
