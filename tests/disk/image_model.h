@@ -91,7 +91,20 @@ class ImageModel {
   }
   void image(qcow2::Image& image) { image_ = &image; }
   const Disk& disk() const { return disk_; }
-  const std::map<std::string, Disk>& snapshots() const { return snapshots_; }
+  // What snapshot `name` may hold when it is found after a power cut before file step `cut`: nothing, if it cannot be
+  // there. Those that must be there are in `needed`.
+  std::vector<const Disk*> snapshot_at(const std::string& name, size_t cut) const {
+    std::vector<const Disk*> list;
+    for (const Kept& kept : kept_)
+      if (kept.name == name && kept.begin < cut && kept.gone >= cut) list.push_back(&kept.disk);
+    return list;
+  }
+  std::vector<std::string> needed_snapshots(size_t cut) const {
+    std::vector<std::string> names;
+    for (const Kept& kept : kept_)
+      if (kept.made <= cut && kept.going >= cut) names.push_back(kept.name);
+    return names;
+  }
 
   // Does a disk that is found after a power cut before file step `cut` have everything durable, and nothing strange?
   void verify(const Disk& found, size_t cut) const {
@@ -116,6 +129,12 @@ class ImageModel {
   struct Durable {
     size_t at;
     Disk disk;
+  };
+  struct Kept {
+    std::string name;
+    Disk disk;
+    size_t begin, made;  // file steps: the snapshot may be there, is there
+    size_t going = ~size_t{0}, gone = ~size_t{0};
   };
   struct Change {
     size_t begin, end;  // file steps
@@ -163,6 +182,7 @@ class ImageModel {
       const auto made = qcow2::create_snapshot(*image_, name, u64{1} << 60);
       ASSERT_TRUE(made) << made.error().message;
       snapshots_[name] = disk_;
+      kept_.push_back({name, disk_, begin, at_()});
     } else if (random_() % 2) {
       const auto applied = qcow2::apply_snapshot(*image_, name);
       ASSERT_TRUE(applied) << applied.error().message;
@@ -172,6 +192,8 @@ class ImageModel {
       const auto deleted = qcow2::delete_snapshot(*image_, name);
       ASSERT_TRUE(deleted) << deleted.error().message;
       snapshots_.erase(name);
+      for (Kept& kept : kept_)
+        if (kept.name == name && kept.gone == ~size_t{0}) kept.going = begin, kept.gone = at_();
     }
     settle();
     check();
@@ -190,6 +212,7 @@ class ImageModel {
   std::vector<Durable> durable_;
   std::vector<Change> changes_;
   std::map<std::string, Disk> snapshots_;
+  std::vector<Kept> kept_;
 };
 
 }  // namespace mimus

@@ -56,6 +56,23 @@ struct RandomImage : ::testing::TestWithParam<ImageVariant> {
     EXPECT_TRUE(report->clean()) << report->errors << " errors, " << report->leaks << " leaks, " << report->stale_flags
                                  << " stale; " << (report->messages.empty() ? "" : report->messages[0]);
   }
+  // After a power cut: are the snapshots there that must be, and do they hold what they held?
+  void expect_snapshots(const MemoryFile& left, size_t cut) {
+    MemoryFile copy = left;
+    auto opened = open(copy);
+    ASSERT_TRUE(opened) << opened.error().message;
+    const auto found = qcow2::list_snapshots((*opened)->metadata());
+    ASSERT_TRUE(found) << found.error().message;
+    for (const std::string& name : model->needed_snapshots(cut))
+      EXPECT_TRUE(std::ranges::count(*found, name, &qcow2::Snapshot::name)) << name;
+    for (const qcow2::Snapshot& snapshot : *found) {
+      const auto allowed = model->snapshot_at(snapshot.name, cut);
+      const auto applied = qcow2::apply_snapshot(**opened, snapshot.name);
+      ASSERT_TRUE(applied) << applied.error().message;
+      const Disk disk = contents(**opened);
+      EXPECT_TRUE(std::ranges::any_of(allowed, [&](const Disk* one) { return *one == disk; })) << snapshot.name;
+    }
+  }
   // Exit status of qemu-img check: 0 clean, 2 errors, 3 leaks; -1 without qemu-img.
   int qemu_check(const MemoryFile& of, const char* options = "") {
     if (!has_qemu_img) return -1;
@@ -114,6 +131,9 @@ TEST_P(RandomImage, PowerCuts) {
     const bool ask = i % 5 == 0 && has_qemu_img;
     if (ordered && ask) {
       EXPECT_NE(qemu_check(left), 2) << "cut before " << cut;
+    }
+    if (GetParam().snapshots) {
+      ASSERT_NO_FATAL_FAILURE(expect_snapshots(left, cut)) << "cut before " << cut;
     }
     auto opened = open(left);
     ASSERT_TRUE(opened) << opened.error().message << ", cut before " << cut;
