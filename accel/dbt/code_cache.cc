@@ -10,10 +10,13 @@ u32 hash_code(std::span<const u8> bytes) {  // FNV-1a; only ever compared with i
   return hash;
 }
 
+// What lies on one page of code shares one page of the table.
 size_t CodeCache::bucket(const ir::BlockKey& key) {
-  u64 h =
-      key.physical * 0x9e3779b97f4a7c15ull ^ (key.pc >> 12) * 0xc2b2ae3d27d4eb4full ^ key.mode * 0x165667b19e3779f9ull;
-  return (h ^ h >> 29) >> 20 & (kBuckets - 1);
+  constexpr size_t kPerPage = kPageSize / sizeof(Table);
+  const u64 page = (key.physical >> 12) * 0x9e3779b97f4a7c15ull ^ (key.pc >> 12) * 0xc2b2ae3d27d4eb4full ^
+                   key.mode * 0x165667b19e3779f9ull;
+  const u64 chunk = (page ^ page >> 29) >> 20 & (kBuckets / kPerPage - 1);
+  return chunk * kPerPage + (key.pc >> 3 & (kPerPage - 1));
 }
 
 TranslatedBlock* CodeCache::find(const ir::BlockKey& key) const {
@@ -266,7 +269,7 @@ void CodeCache::clear(const std::function<void(const CodeWriteToken&)>& also) {
     unwatch(page, entry);
     entry.translations.clear();
   }
-  for (auto& head : table_) head.store(nullptr, std::memory_order_relaxed);
+  for (size_t i = 0; i < kBuckets; ++i) table_[i].store(nullptr, std::memory_order_relaxed);
   host_ranges_.clear();
   host_index_.clear();
   by_id_.clear();

@@ -14,8 +14,8 @@
 // what has been translated with what is there now. The ISAs so far show new code only after such a fence.
 #pragma once
 
-#include <array>
 #include <atomic>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -101,7 +101,8 @@ class CodeCache final : public CodeWatcher {
   void set_epochs(std::function<std::vector<u64>()> epochs) { epochs_ = std::move(epochs); }
 
   struct Counters {
-    std::atomic<u64> translations{0}, links{0}, invalidated{0}, pages_marked{0}, clears{0}, replaced{0}, pages_checked{0};
+    std::atomic<u64> translations{0}, links{0}, invalidated{0}, pages_marked{0}, clears{0}, replaced{0},
+        pages_checked{0};
   } counters;
 
  private:
@@ -132,7 +133,10 @@ class CodeCache final : public CodeWatcher {
   CodeMemory& memory_;
   const bool flat_;
   std::mutex mutex_;  // the code-cache lock: innermost
-  std::array<std::atomic<TranslatedBlock*>, kBuckets> table_{};
+  // Zeroed by the host as it is used: a process that translates little is started quickly.
+  using Table = std::atomic<TranslatedBlock*>;
+  std::unique_ptr<Table[], void (*)(void*)> table_{static_cast<Table*>(std::calloc(kBuckets, sizeof(Table))),
+                                                   std::free};
   std::unordered_map<GuestPa, Page> pages_;
   std::vector<std::unique_ptr<TranslatedBlock>> all_;  // in order of id
   std::vector<FreshPage> fresh_;
