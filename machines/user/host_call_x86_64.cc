@@ -9,8 +9,8 @@
 
 // mimus_host_call(const u32* pending, const u64 regs[7]): regs are the number and six arguments.
 // From mimus_call_begin up to the syscall instruction nothing has happened: an interrupted call resumes at
-// mimus_call_not_begun. At the instruction that is so, too, unless the kernel has put the instruction pointer back there
-// to have the call restarted: the instruction leaves its return address in rcx, which is zero before it.
+// mimus_call_not_begun. At the instruction that is so, too, unless the kernel has put the instruction pointer back
+// there to have the call restarted: the instruction leaves its return address in rcx, which is zero before it.
 asm(R"(
 .pushsection .text
 .globl mimus_host_call

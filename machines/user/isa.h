@@ -53,12 +53,15 @@ struct TrapSignal {
   u64 address = 0;
 };
 
+enum class CallNumbers : u8 { generic, x86_64 };  // which column of syscalls.def
+
 // What an ELF file of the ISA looks like from outside, known before any CPU is made.
 struct IsaFacts {
   std::string_view name;  // "riscv64": --isa, and what uname says
   u16 elf_machine = 0;
   std::string_view triplet;  // Debian's: /usr/<triplet> holds the libraries
   std::string_view libc;     // the Debian package that brings them
+  CallNumbers calls = CallNumbers::generic;
 };
 
 class UserIsa {
@@ -100,8 +103,11 @@ class UserIsa {
   virtual void write_action(std::span<u8> bytes, const GuestAction& action) const = 0;
 };
 
-// `elf_machine` and name; null when unknown.
-const IsaFacts* facts_of(u16 elf_machine);
+// The ISAs, one file each; isa.cc lists them.
+const IsaFacts& riscv64_facts();
+std::unique_ptr<UserIsa> make_riscv64(std::vector<std::string> extensions);
+
+const IsaFacts* facts_of(u16 elf_machine);  // null: unknown
 // `extensions`: what the CPU model has, in the ISA's own names ("zba").
 std::unique_ptr<UserIsa> make_user_isa(const IsaFacts& facts, std::vector<std::string> extensions);
 

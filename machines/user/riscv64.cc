@@ -39,7 +39,7 @@ struct Frame {  // struct rt_sigframe
 };
 static_assert(offsetof(Frame, context) == 128 + 176 && sizeof(Frame) == 1088);
 
-constexpr IsaFacts kFacts{"riscv64", EM_RISCV, "riscv64-linux-gnu", "libc6-riscv64-cross"};
+constexpr IsaFacts kFacts{"riscv64", EM_RISCV, "riscv64-linux-gnu", "libc6-riscv64-cross", CallNumbers::generic};
 
 u64 read_fcsr(const riscv::RiscvState& s) { return s.frm << 5 | riscv::read_fflags(s); }
 void write_fcsr(riscv::RiscvState& s, u64 value) {
@@ -50,9 +50,12 @@ void write_fcsr(riscv::RiscvState& s, u64 value) {
 // riscv_hwprobe(2): the bits of RISCV_HWPROBE_KEY_IMA_EXT_0 by extension. Single letters are for all models the same.
 constexpr struct {
   std::string_view name;
-  u64 bit;
-} kProbeBits[] = {{"zba", 1 << 3}, {"zbb", 1 << 4},        {"zbs", 1 << 5},          {"zicboz", 1 << 6},
-                  {"zbc", 1 << 7}, {"zihintntl", 1 << 29}, {"zicond", u64{1} << 35}, {"zihintpause", u64{1} << 36}};
+  unsigned bit;
+} kProbeBits[] = {{"zba", 3},          {"zbb", 4},        {"zbs", 5},   {"zicboz", 6}, {"zbc", 7},
+                  {"zbkb", 8},         {"zbkc", 9},       {"zbkx", 10}, {"zknd", 11},  {"zkne", 12},
+                  {"zknh", 13},        {"zksed", 14},     {"zksh", 15}, {"zkt", 16},   {"zfh", 27},
+                  {"zfhmin", 28},      {"zihintntl", 29}, {"zfa", 32},  {"zacas", 34}, {"zicond", 35},
+                  {"zihintpause", 36}, {"zimop", 42},     {"zcb", 44},  {"zcmop", 47}, {"zawrs", 48}};
 constexpr u64 kProbeFd = 1 << 0, kProbeC = 1 << 1;
 
 class Riscv64 final : public UserIsa {
@@ -87,7 +90,7 @@ class Riscv64 final : public UserIsa {
       case 4: {          // IMA_EXT_0
         u64 bits = kProbeFd | kProbeC;
         for (auto [name, bit] : kProbeBits)
-          if (std::ranges::find(extensions_, name) != extensions_.end()) bits |= bit;
+          if (std::ranges::find(extensions_, name) != extensions_.end()) bits |= u64{1} << bit;
         return bits;
       }
       case 5:                                      // CPUPERF_0
@@ -201,10 +204,8 @@ class Riscv64 final : public UserIsa {
 
 }  // namespace
 
-const IsaFacts* facts_of(u16 elf_machine) { return elf_machine == kFacts.elf_machine ? &kFacts : nullptr; }
-
-std::unique_ptr<UserIsa> make_user_isa(const IsaFacts& facts, std::vector<std::string> extensions) {
-  if (facts.elf_machine != EM_RISCV) return nullptr;
+const IsaFacts& riscv64_facts() { return kFacts; }
+std::unique_ptr<UserIsa> make_riscv64(std::vector<std::string> extensions) {
   return std::make_unique<Riscv64>(std::move(extensions));
 }
 

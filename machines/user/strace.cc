@@ -216,7 +216,7 @@ Strace::Strace(int fd) : fd_(-1) {
 }
 
 s64 Strace::traced_call(UserThread& thread, const CallArgs& args) {
-  const Call* call = find_generic(args.number);
+  const Call* call = find_call(thread.isa.facts().calls, args.number);
   if (!call) {
     line(thread, fmt::format("syscall_{:#x}({:#x}, {:#x}, {:#x}, {:#x}, {:#x}, {:#x}) = -1 ENOSYS\n", args.number,
                              args.arg[0], args.arg[1], args.arg[2], args.arg[3], args.arg[4], args.arg[5]));

@@ -39,25 +39,27 @@ constexpr auto make_table() {
 constexpr auto kTable = make_table();
 
 constexpr size_t kNumbers = 480;
-constexpr auto make_index() {
-  std::array<s16, kNumbers> index{};
+using Index = std::array<s16, kNumbers>;
+constexpr Index make_index(s16 Call::* column) {
+  Index index{};
   index.fill(-1);
   for (size_t i = 0; i < kTable.size(); i++)
-    if (kTable[i].generic >= 0) index[size_t(kTable[i].generic)] = s16(i);
+    if (kTable[i].*column >= 0) index[size_t(kTable[i].*column)] = s16(i);
   return index;
 }
-constexpr auto kGeneric = make_index();
+constexpr Index kIndexes[] = {make_index(&Call::generic), make_index(&Call::x86_64)};  // by CallNumbers
 
 }  // namespace
 
 std::span<const Call> call_table() { return kTable; }
 
-const Call* find_generic(u64 number) {
-  return number < kNumbers && kGeneric[number] >= 0 ? &kTable[size_t(kGeneric[number])] : nullptr;
+const Call* find_call(CallNumbers numbers, u64 number) {
+  const Index& index = kIndexes[size_t(numbers)];
+  return number < kNumbers && index[number] >= 0 ? &kTable[size_t(index[number])] : nullptr;
 }
 
 s64 make_call(UserThread& thread, const CallArgs& args) {
-  const Call* call = find_generic(args.number);
+  const Call* call = find_call(thread.isa.facts().calls, args.number);
   if (!call) {
     thread.process.count_unknown(args.number);
     return -ENOSYS;

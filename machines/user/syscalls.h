@@ -15,7 +15,7 @@ enum class Kind : u8 {
   number,  // signed decimal
   size,    // unsigned decimal
   hex,
-  octal,    // file modes
+  octal,  // file modes
   access,
   fd,
   dirfd,  // AT_FDCWD by name
@@ -54,7 +54,7 @@ struct Call {
 };
 
 std::span<const Call> call_table();
-const Call* find_generic(u64 number);  // null: unknown
+const Call* find_call(CallNumbers numbers, u64 number);  // null: unknown
 
 // Makes the call; the result, -errno, kRestart, kNotBegun or kNoResult.
 s64 make_call(UserThread& thread, const CallArgs& args);

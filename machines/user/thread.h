@@ -53,6 +53,8 @@ class UserThread final : public ProcessThread {
 
   GuestVa clear_child_tid = 0;
   GuestVa robust_list = 0;
+  // What execve needs to the end. A vfork child that succeeds leaves it to the parent, whose memory it is.
+  std::shared_ptr<void> exec_state;
   bool vfork_child = false;              // a process of its own in the parent's memory
   bool clear_handlers_at_start = false;  // of such a child (CLONE_CLEAR_SIGHAND)
 

@@ -109,10 +109,11 @@ TEST(Calls, TableIsConsistent) {
     EXPECT_TRUE(names.insert(call.name).second) << call.name;
     EXPECT_TRUE(call.generic < 0 || generic.insert(call.generic).second) << call.name;
     EXPECT_TRUE(call.x86_64 < 0 || x86.insert(call.x86_64).second) << call.name;
-    EXPECT_EQ(find_generic(u64(call.generic)), &call);
+    EXPECT_EQ(find_call(CallNumbers::generic, u64(call.generic)), &call);
+    EXPECT_TRUE(call.x86_64 < 0 || find_call(CallNumbers::x86_64, u64(call.x86_64)) == &call) << call.name;
   }
-  EXPECT_EQ(find_generic(63)->name, "read");
-  EXPECT_EQ(find_generic(100000), nullptr);
+  EXPECT_EQ(find_call(CallNumbers::generic, 63)->name, "read");
+  EXPECT_EQ(find_call(CallNumbers::generic, 100000), nullptr);
 }
 
 TEST(Calls, ReferenceIsUpToDate) {
@@ -128,10 +129,10 @@ TEST(Vdso, Symbols) {
 }
 
 TEST(Strace, Results) {
-  const Call& call = *find_generic(63);
+  const Call& call = *find_call(CallNumbers::generic, 63);
   EXPECT_EQ(format_result(call, 5), "5");
   EXPECT_EQ(format_result(call, -EBADF), "-1 EBADF (Bad file descriptor)");
-  EXPECT_EQ(format_result(*find_generic(222), 0x1000), "0x1000");
+  EXPECT_EQ(format_result(*find_call(CallNumbers::generic, 222), 0x1000), "0x1000");
   EXPECT_EQ(signal_name(SIGINT), "SIGINT");
   EXPECT_EQ(signal_name(35), "SIGRT_3");
 }

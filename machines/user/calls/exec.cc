@@ -46,31 +46,40 @@ std::vector<std::string> under_emulator(const Process& process, const std::strin
   return line;
 }
 
-s64 execute(UserThread& thread, std::string path, const u64 argv, const u64 envp) {
+struct ExecState {
   std::vector<std::string> arguments, environment;
-  if (s64 error = get_strings(thread, argv, arguments)) return error;
-  if (s64 error = get_strings(thread, envp, environment)) return error;
+  std::string program_path;
+  std::vector<std::string> program_arguments;  // with the interpreters of scripts
+  ProgramFile program;
+  std::vector<std::string> line;
+  std::vector<const char*> argv, envp;
+};
+
+s64 execute(UserThread& thread, std::string path, const u64 argv, const u64 envp) {
+  auto state = std::make_shared<ExecState>();
+  thread.exec_state = state;
+  ExecState& s = *state;
+  if (s64 error = get_strings(thread, argv, s.arguments)) return error;
+  if (s64 error = get_strings(thread, envp, s.environment)) return error;
   Process& process = thread.process;
   if (own_proc_entry(path) == "exe") path = process.sysroot.to_guest(process.program.exe);
-  std::string program_path = path;
-  std::vector<std::string> program_arguments = arguments;
-  ProgramFile program;
-  if (s64 error = resolve_scripts(process.sysroot, program_path, program_arguments, program)) return error;
-  const auto env = pointers(environment);
-  std::vector<std::string> line;
+  s.program_path = path;
+  s.program_arguments = s.arguments;
+  if (s64 error = resolve_scripts(process.sysroot, s.program_path, s.program_arguments, s.program)) return error;
   const char* file = kSelf;
-  if (program.elf_machine() == thread.isa.facts().elf_machine) {
-    line = under_emulator(process, program_path, program_arguments);
+  if (s.program.elf_machine() == thread.isa.facts().elf_machine) {
+    s.line = under_emulator(process, s.program_path, s.program_arguments);
   } else {
     // Its interpreter, if it is a script, is looked up by the host: it gets host paths.
-    const bool script = program_path != path;
-    if (script)
-      program_arguments[program_arguments.size() - std::max<size_t>(arguments.size(), 1)] =
-          process.sysroot.to_host(path);
-    line = program_arguments;
-    file = program.host_path.c_str();
+    const bool script = s.program_path != path;
+    const size_t name = s.program_arguments.size() - std::max<size_t>(s.arguments.size(), 1);
+    if (script) s.program_arguments[name] = process.sysroot.to_host(path);
+    s.line = s.program_arguments;
+    file = s.program.host_path.c_str();
   }
-  return thread.host(SYS_execve, u64(file), u64(pointers(line).data()), u64(env.data()));
+  s.argv = pointers(s.line);
+  s.envp = pointers(s.environment);
+  return thread.host(SYS_execve, u64(file), u64(s.argv.data()), u64(s.envp.data()));
 }
 
 }  // namespace
@@ -78,7 +87,7 @@ s64 execute(UserThread& thread, std::string path, const u64 argv, const u64 envp
 s64 call_execve(UserThread& thread, const Call&, const u64* arg) {
   std::string path;
   if (s64 error = thread.memory.get_string(path, arg[0])) return error;
-  return execute(thread, path, arg[1], arg[2]);
+  return execute(thread, std::move(path), arg[1], arg[2]);
 }
 
 s64 call_execveat(UserThread& thread, const Call&, const u64* arg) {
