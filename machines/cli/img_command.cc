@@ -154,10 +154,10 @@ void print_snapshots(const std::vector<qcow2::Snapshot>& list) {
 
 Expected<int> info(const ImgOptions& o) {
   MIMUS_CHECK(known_format(o.format));
-  MIMUS_TRY(auto file, HostFile::open(o.file, Access::read_only));
+  MIMUS_TRY(auto file, HostFile::open_unlocked(o.file));  // also of a machine that runs
   std::string format = o.format;
   if (format.empty()) {
-    MIMUS_TRY(format, detect_format(o.file));
+    MIMUS_TRY(format, detect_format(*file));
   }
   struct stat status{};
   fstat(file->fd(), &status);

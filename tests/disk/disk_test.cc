@@ -252,6 +252,28 @@ TEST_F(DiskTest, OneWriterOrManyReaders) {
   expect_error(path, "a.img: is in use by");
 }
 
+TEST_F(DiskTest, LocksAreThoseOfQemu) {
+  if (std::system("qemu-img --version >/dev/null 2>&1") != 0) GTEST_SKIP() << "qemu-img is not installed";
+  const std::string path = dir.write("a.img", std::vector<u8>(65536, 7));
+  {
+    auto writer = open_disk(path + ",format=raw", events);
+    ASSERT_TRUE(writer);
+    EXPECT_FALSE(dir.run("qemu-io -f raw -c 'read 0 512' a.img"));
+  }
+  {
+    auto reader = open_disk(path + ",format=raw,readonly", events);
+    ASSERT_TRUE(reader);
+    EXPECT_TRUE(dir.run("qemu-io -r -f raw -c 'read 0 512' a.img"));
+    EXPECT_FALSE(dir.run("qemu-io -f raw -c 'write 0 512' a.img"));
+  }
+  // Another process, which says when it has the lock.
+  ASSERT_TRUE(
+      dir.run("(stdbuf -oL qemu-io -f raw -c 'read 0 512' -c 'sleep 3000' a.img >started 2>&1 &) ; "
+              "for i in $(seq 100); do grep -q ops started && exit 0; sleep 0.1; done; exit 1"));
+  expect_error(path + ",format=raw", "(qemu-io)");
+  expect_error(path + ",format=raw,readonly", "is being written by process");
+}
+
 TEST_F(DiskTest, MessagesForUsers) {
   const std::string path = dir.write("a.img", std::vector<u8>(4096, 7));
   expect_error("", "file name is missing");

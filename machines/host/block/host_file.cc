@@ -41,13 +41,22 @@ std::string explain_open(const std::string& path, int error, HostFile::Access ac
 }  // namespace
 
 Expected<std::unique_ptr<HostFile>> HostFile::open(const std::string& path, Access access) {
+  MIMUS_TRY(auto file, open_path(path, access));
+  MIMUS_CHECK(lock_image(file->fd_, path, access == Access::read_write));
+  return file;
+}
+
+Expected<std::unique_ptr<HostFile>> HostFile::open_unlocked(const std::string& path) {
+  return open_path(path, Access::read_only);
+}
+
+Expected<std::unique_ptr<HostFile>> HostFile::open_path(const std::string& path, Access access) {
   // O_NONBLOCK: opening a FIFO must not wait for its other end. It means nothing for files and disks.
   const int flags = O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (access == Access::read_write ? O_RDWR : O_RDONLY);
   const int fd = ::open(path.c_str(), flags);
   if (fd < 0) return fail(explain_open(path, errno, access));
   std::unique_ptr<HostFile> file(new HostFile(fd, path, access));
   MIMUS_CHECK(file->inspect());
-  MIMUS_CHECK(lock_image(fd, path, access == Access::read_write));
   return file;
 }
 

@@ -17,6 +17,8 @@ class HostFile final : public Storage {
   // Opens and locks `path` (file_lock.h): one writer or any number of readers, over all processes. Errors name the
   // file and the way out.
   static Expected<std::unique_ptr<HostFile>> open(const std::string& path, Access access);
+  // For a look at a file that another program may be writing.
+  static Expected<std::unique_ptr<HostFile>> open_unlocked(const std::string& path);
   // A new file of 0 bytes, open for writing and locked. An existing file is emptied, but not one that is in use.
   static Expected<std::unique_ptr<HostFile>> create(const std::string& path);
   // A file without name that lives as long as it is open. It is never made durable: sync() does nothing.
@@ -46,6 +48,7 @@ class HostFile final : public Storage {
 
  private:
   HostFile(int fd, std::string name, Access access) : fd_(fd), name_(std::move(name)), access_(access) {}
+  static Expected<std::unique_ptr<HostFile>> open_path(const std::string& path, Access access);
   Expected<void> inspect();
   int write_zeroes(u64 offset, u64 bytes);
 

@@ -17,16 +17,6 @@ using Opened = Expected<std::unique_ptr<BlockImage>>;
 
 constexpr size_t kMaxChain = 32;  // images above one another
 
-Expected<std::string> detect(const Storage& file) {
-  std::array<u8, kFormatProbeBytes> head;
-  const s64 got = file.read_at(0, head);
-  if (got < 0) return fail(file.name() + ": cannot be read");
-  const ImageFormat format = probe_format(std::span(head).first(size_t(got)));
-  if (format.advice.empty()) return std::string(format.name);
-  return fail(file.name() + ": looks like a " + std::string(format.name) + " image, which cannot be used; " +
-              std::string(format.advice) + " (or give format=raw if it is not)");
-}
-
 // Opens one image and, through open_backing(), those below it.
 class ChainOpener {
  public:
@@ -47,7 +37,7 @@ Opened ChainOpener::open(const std::string& path, const std::string& format, Hos
   seen_.push_back(file->identity());
   std::string actual = format;
   if (format.empty()) {
-    MIMUS_TRY(actual, detect(*file));
+    MIMUS_TRY(actual, detect_format(*file));
   }
   if (actual == "raw") return RawImage::open(std::move(file), format.empty());
   return open_qcow2(std::move(file));
@@ -86,9 +76,19 @@ Expected<std::string> backing_path(const std::string& image, std::string name) {
   return image.substr(0, slash + 1) + name;
 }
 
+Expected<std::string> detect_format(const Storage& file) {
+  std::array<u8, kFormatProbeBytes> head;
+  const s64 got = file.read_at(0, head);
+  if (got < 0) return fail(file.name() + ": cannot be read");
+  const ImageFormat format = probe_format(std::span(head).first(size_t(got)));
+  if (format.advice.empty()) return std::string(format.name);
+  return fail(file.name() + ": looks like a " + std::string(format.name) + " image, which cannot be used; " +
+              std::string(format.advice) + " (or give format=raw if it is not)");
+}
+
 Expected<std::string> detect_format(const std::string& path) {
   MIMUS_TRY(const auto file, HostFile::open(path, HostFile::Access::read_only));
-  return detect(*file);
+  return detect_format(*file);
 }
 
 Opened open_image(const std::string& path, const std::string& format, HostFile::Access access) {

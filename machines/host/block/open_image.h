@@ -14,6 +14,7 @@ Expected<std::unique_ptr<BlockImage>> open_image(const std::string& path, const 
                                                  HostFile::Access access);
 
 // What the first bytes of the file say; an error for formats that cannot be used.
+Expected<std::string> detect_format(const Storage& file);
 Expected<std::string> detect_format(const std::string& path);
 
 // The path of a backing file that `image` names.

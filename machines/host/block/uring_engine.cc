@@ -35,7 +35,7 @@ class Ring {
     const auto prepare = kept->write ? io_uring_prep_writev : io_uring_prep_readv;
     prepare(entry, kept->fd, kept->buffers.data(), unsigned(kept->buffers.size()), kept->offset);
     io_uring_sqe_set_data(entry, kept);
-    ++pending_;  // after everything that reap() reads
+    ++pending_;                                                     // after everything that reap() reads
     while (io_uring_submit(&ring_) < 0) std::this_thread::yield();  // the kernel is out of memory for a moment
     return true;
   }
