@@ -235,8 +235,8 @@ void Translator::compile_main() {
       compiling.unlock();
       std::unique_lock lock(queue_mutex_);
       queued_.wait_for(lock, nap, [&] { return stop_ || fresh_; });
+      nap = fresh_ ? kShortestNap : std::min(nap * 2, kLongestNap);
       fresh_ = false;
-      nap = std::min(nap * 2, kLongestNap);
       continue;
     }
     nap = kShortestNap;

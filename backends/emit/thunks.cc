@@ -4,6 +4,7 @@
 
 #include "backends/emit/assembler.h"
 #include "backends/emit/flat_fault.h"
+#include "backends/emit/reprobe.h"
 #include "core/engine/runtime.h"
 
 namespace mimus::emit {
@@ -192,8 +193,21 @@ class ThunkWriter {
     }
   }
 
+  void reprobe(bool store) {
+    const auto word = [this](u32 offset, u32 bits = 64) {
+      return [this, offset, bits](u32 pushed) { return frame(offset + pushed, bits); };
+    };
+    write_reprobe(a_, {.store = store,
+                       .va = word(Frame::kArg0),
+                       .value = word(Frame::kArg1),
+                       .result = word(Frame::kArg0),
+                       .desc = word(Frame::kDesc, 32)});
+  }
+
   u64 write_slow_path(const SlowRow& row, bool keep_xmm) {
     const u64 entry = here();
+    if (row.function == offsetof(Runtime, load) || row.function == offsetof(Runtime, store))
+      reprobe(row.function == offsetof(Runtime, store));
     save_pins();
     save_scratch();
     if (keep_xmm) save_xmm();

@@ -29,18 +29,24 @@ class Access {
 
   llvm::Value* host() const { return host_; }  // pointer
   llvm::Value* physical();                     // i64, in the hit block
-  llvm::Value* address() const { return va_; }
+  llvm::Value* address() const;                      // at the builder's place
   u32 desc() const { return access_desc(unsigned(std::countr_zero(element_)), inst_.attr); }
   const ir::MemAttr& attr() const { return attr_; }
 
  private:
   llvm::Value* entry_field(u32 offset);  // of the TLB entry
+  // Looks up the page on which `first` lies, and branches to miss_ or `hit` by comparing `page` with the tag.
+  void look_up(llvm::Value* first, llvm::Value* page, bool write, llvm::BasicBlock* hit);
+  void probe_group();
   Lowering& l_;
   const ir::Inst& inst_;
   const ir::MemAttr attr_;
   const unsigned bytes_, element_;
   const bool write_;
   bool fast_;
+  AccessGroup* group_ = nullptr;       // of several accesses
+  s64 displacement_ = 0;               // from its base
+  llvm::Value* group_host_ = nullptr;  // made by this access, the first of the group
   llvm::Value *va_ = nullptr, *entry_ = nullptr, *host_ = nullptr;
   llvm::BasicBlock *miss_ = nullptr, *join_ = nullptr, *fast_end_ = nullptr;
 };

@@ -283,9 +283,17 @@ void Lowering::enter_block(u32 index) {
   }
 }
 
+AccessGroup* Lowering::group_of(const ir::Inst& inst, s64& displacement) {
+  if (flat() || (inst.op != ir::Op::load && inst.op != ir::Op::store)) return nullptr;
+  const auto id = &inst - block_->insts.data();
+  if (id < 0 || size_t(id) >= block_->insts.size()) return nullptr;  // made up by a row
+  return groups_.of(ir::ValueId(id), displacement);
+}
+
 Expected<void> Lowering::lower_block(u32 index) {
   const auto& table = lower_table();
   values_.assign(block_->insts.size(), nullptr);
+  if (!flat()) groups_.find(*block_, layout_.helpers);
   extended_.assign(block_->insts.size(), {});
   for (size_t i = 0; i < block_->insts.size() && !ended_; ++i) {
     const ir::Inst& inst = block_->insts[i];

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "backends/emit/contract.h"
+#include "backends/llvm/access_groups.h"
 #include "backends/llvm/cold.h"
 #include "backends/llvm/llvm_headers.h"
 #include "backends/llvm/plan.h"
@@ -110,6 +111,9 @@ class Lowering {
   llvm::Value* unboxed(llvm::Value* v, llvm::Value* default_nan);
   llvm::Value* known_f64(llvm::Value* v) const;  // null if it is not known as such
   bool known_split(llvm::Value* v, llvm::Value*& low, llvm::Value*& high) const;
+  llvm::Value* value(ir::ValueId id) { return values_[id]; }
+  // The group of a load or store of `block()` (access_groups.h).
+  AccessGroup* group_of(const ir::Inst& inst, s64& displacement);
   ir::ValueId id_of(const ir::Inst& inst) const { return ir::ValueId(&inst - block_->insts.data()); }
   // Does `block()` write the value of its instruction `id` to a floating-point register that holds f64s?
   bool becomes_f64(ir::ValueId id) const;
@@ -209,6 +213,7 @@ class Lowering {
   std::vector<Slot> slots_;
   std::vector<llvm::Value*> stable_;
   std::vector<llvm::Value*> values_;
+  AccessGroups groups_;
   llvm::DenseMap<llvm::Value*, Form> forms_;
   std::vector<llvm::WeakTrackingVH> merged_;  // values made at joins whether or not they are used
   std::vector<Extended> extended_;

@@ -18,7 +18,13 @@ Access::Access(Lowering& l, const Inst& inst, unsigned bytes, unsigned element, 
       element_(element),
       write_(write),
       fast_(attr_.privilege == 0 && !l.flat()) {
-  va_ = inst.imm ? l.b.CreateAdd(l.arg(inst, 0), l.b.getInt64(inst.imm)) : l.arg(inst, 0);
+  if (fast_) group_ = l.group_of(inst, displacement_);
+  if (!group_) va_ = address();
+}
+
+Value* Access::address() const {
+  if (va_) return va_;
+  return inst_.imm ? l_.b.CreateAdd(l_.arg(inst_, 0), l_.b.getInt64(inst_.imm)) : l_.arg(inst_, 0);
 }
 
 void Access::align_down(u64 alignment) { va_ = l_.b.CreateAnd(va_, l_.b.getInt64(~(alignment - 1))); }
@@ -28,26 +34,48 @@ Value* Access::entry_field(u32 offset) {
   return l_.tag(l_.b.CreateAlignedLoad(l_.b.getInt64Ty(), at, llvm::Align(8)), l_.state_tag());
 }
 
+void Access::look_up(Value* first, Value* page, bool write, llvm::BasicBlock* hit) {
+  auto& b = l_.b;
+  Value* mask = l_.state_field(offsetof(CpuState, tlb_mask), b.getInt64Ty());
+  Value* tlb = l_.state_field(offsetof(CpuState, tlb), b.getPtrTy());
+  Value* index = b.CreateAnd(b.CreateLShr(first, kPageBits - kTlbEntryShift), mask);
+  entry_ = b.CreateInBoundsGEP(b.getInt8Ty(), tlb, index);
+  Value* tag = entry_field(write ? offsetof(TlbEntry, write_tag) : offsetof(TlbEntry, read_tag));
+  l_.branch_unlikely(b.CreateICmpNE(page, tag), miss_, hit);
+  b.SetInsertPoint(hit);
+}
+
 void Access::probe() {
   auto& b = l_.b;
   if (!fast_) return;
   miss_ = l_.new_block();
   join_ = l_.new_block();
-  llvm::BasicBlock* hit = l_.new_block();
-  Value* mask = l_.state_field(offsetof(CpuState, tlb_mask), b.getInt64Ty());
-  Value* tlb = l_.state_field(offsetof(CpuState, tlb), b.getPtrTy());
-  Value* index = b.CreateAnd(b.CreateLShr(va_, kPageBits - kTlbEntryShift), mask);
-  entry_ = b.CreateInBoundsGEP(b.getInt8Ty(), tlb, index);
-  Value* tag = entry_field(write_ ? offsetof(TlbEntry, write_tag) : offsetof(TlbEntry, read_tag));
+  if (group_) return probe_group();
   // The last element lies on the page looked up, or the tag differs; misaligned elements that have to be aligned keep
   // low address bits, which no tag has.
   const u64 alignment = attr_.align == ir::Align::none ? 1 : element_;
   Value* last = bytes_ == alignment ? va_ : b.CreateAdd(va_, b.getInt64(bytes_ - alignment));
   Value* page = b.CreateAnd(last, b.getInt64(~kPageMask | (alignment - 1)));
-  l_.branch_unlikely(b.CreateICmpNE(page, tag), miss_, hit);
-  b.SetInsertPoint(hit);
+  look_up(va_, page, write_, l_.new_block());
   Value* addend = entry_field(offsetof(TlbEntry, addend));
   host_ = b.CreateIntToPtr(b.CreateAdd(addend, va_), b.getPtrTy());
+}
+
+void Access::probe_group() {
+  auto& b = l_.b;
+  llvm::BasicBlock* hit = l_.new_block();
+  Value* base_host = group_->host;
+  if (base_host) {
+    l_.branch_unlikely(b.CreateICmpEQ(base_host, b.getInt64(0)), miss_, hit);
+    b.SetInsertPoint(hit);
+  } else {
+    Value* base = l_.value(group_->base);
+    Value* first = b.CreateAdd(base, b.getInt64(u64(group_->low)));
+    Value* last = b.CreateAdd(base, b.getInt64(u64(group_->high - 1)));
+    look_up(first, b.CreateAnd(last, b.getInt64(~kPageMask)), group_->writes, hit);
+    base_host = group_host_ = b.CreateAdd(entry_field(offsetof(TlbEntry, addend)), base);
+  }
+  host_ = b.CreateIntToPtr(b.CreateAdd(base_host, b.getInt64(u64(displacement_))), b.getPtrTy());
 }
 
 Value* Access::physical() {
@@ -67,6 +95,12 @@ Value* Access::join(Value* fast, Value* slow) {
   llvm::BasicBlock* slow_end = l_.b.GetInsertBlock();
   l_.b.CreateBr(join_);
   l_.b.SetInsertPoint(join_);
+  if (group_host_) {
+    llvm::PHINode* host = l_.b.CreatePHI(l_.b.getInt64Ty(), 2);
+    host->addIncoming(group_host_, fast_end_);
+    host->addIncoming(l_.b.getInt64(0), slow_end);
+    group_->host = host;
+  }
   if (!fast) return l_.nothing();
   llvm::PHINode* both = l_.b.CreatePHI(fast->getType(), 2);
   both->addIncoming(fast, fast_end_);
@@ -188,8 +222,7 @@ Value* zero_block(Lowering& l, const Inst& i) {
   Access access(l, at, 1, 1, true);
   access.align_down(bytes);
   access.probe();
-  if (access.has_fast())
-    l.tag(b.CreateMemSet(access.host(), b.getInt8(0), bytes, llvm::MaybeAlign(1)), l.guest_tag());
+  if (access.has_fast()) l.tag(b.CreateMemSet(access.host(), b.getInt8(0), bytes, llvm::MaybeAlign(1)), l.guest_tag());
   access.go_slow();
   SlowCall call{.function = Slow::zero_block, .extra = bytes};
   call.arguments = {{SlowArguments::kFirst, l.arg(i, 0)}};

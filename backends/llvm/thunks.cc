@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "backends/emit/assembler.h"
+#include "backends/emit/reprobe.h"
 #include "backends/llvm/cold.h"
 #include "core/engine/runtime.h"
 
@@ -44,6 +45,8 @@ class Writer {
     constexpr u32 kPushed = 8 * std::size(kSaved);
     constexpr u32 area = kVectorBytes + 8;  // keeps rsp a multiple of 16 for the call
     const u64 entry = here();
+    if (row.function == offsetof(Runtime, load) || row.function == offsetof(Runtime, store))
+      reprobe(row.function == offsetof(Runtime, store));
     for (u8 reg : kSaved) a_.push(Xbyak::Reg64(reg));
     a_.sub(rsp, area);
     save_vectors(wide);
@@ -60,6 +63,22 @@ class Writer {
     for (size_t i = std::size(kSaved); i-- > 0;) a_.pop(Xbyak::Reg64(kSaved[i]));
     a_.ret();
     return entry;
+  }
+
+  void reprobe(bool store) {
+    const auto word = [this](u32 number, u32 bits = 64) {
+      return [this, number, bits](u32) { return scratch(number, bits); };
+    };
+    a_.push(rdi);
+    a_.mov(rdi, qword[rsp + 16]);
+    emit::write_reprobe(a_, {.store = store,
+                             .state = 7,
+                             .va = word(SlowArguments::kFirst),
+                             .value = word(SlowArguments::kSecond),
+                             .result = word(SlowArguments::kFirst),
+                             .desc = word(SlowArguments::kDesc, 32),
+                             .before_return = [this] { a_.pop(rdi); }});
+    a_.pop(rdi);
   }
 
   // rdi = state, rsi rdx rcx = operands, r8d = what, r9 = the function. r11 is the caller's to save.

@@ -78,6 +78,39 @@ TEST_F(LlvmTest, LoopWithMissesAndEdge) {
   EXPECT_EQ(code->edges()[s.left_edge].exit, 1u);
 }
 
+// Two accesses that share a look into the TLB, on two pages: each is found there without the runtime.
+TEST_F(LlvmTest, GroupAcrossPagesStaysOutOfTheRuntime) {
+  Program p;
+  Builder b(p.add(0x1000), toy_layout());
+  b.begin_insn(0x1000, 4);
+  I64 at = b.read(r(0));
+  b.store(at, b.constant(0x1122334455667788), {});
+  b.write(m(0), b.load<I64>(b.add(at, b.constant(32)), {}));
+  b.write(m(1), b.load<I64>(b.add(at, b.constant(64)), {}));
+  b.end({.kind = Exit::Kind::jump, .target = 0x1800});
+  auto code = prepare(p.region());
+  ASSERT_TRUE(code);
+  for (const u64 offset : {u64{0}, u64{kPageSize - 48}, u64{kPageSize - 8}}) {
+    Machine s;
+    s.map(kRamBase);
+    s.map(kRamBase + kPageSize);
+    s.r[0] = kRamBase + offset;
+    s.poke<u64>(s.r[0] + 32, 32);
+    s.poke<u64>(s.r[0] + 64, 64);
+    code->run(s);
+    EXPECT_EQ(s.peek<u64>(s.r[0]), 0x1122334455667788u);
+    EXPECT_EQ(s.m[0], 32u);
+    EXPECT_EQ(s.m[1], 64u);
+    EXPECT_TRUE(s.log.empty()) << offset << ": " << s.log.front();
+  }
+  Machine s;  // the second page is missing: one call, for what lies there
+  s.map(kRamBase);
+  s.r[0] = kRamBase + kPageSize - 48;
+  s.on_slow = [](Machine& machine) { machine.map(kRamBase + kPageSize); };
+  code->run(s);
+  EXPECT_EQ(s.log.size(), 1u);
+}
+
 TEST_F(LlvmTest, FaultLeavesWithExactState) {
   Program p;
   Builder b(p.add(0x1000), toy_layout());
