@@ -48,7 +48,10 @@ void Analysis::run(const ir::Block& block) {
 void Analysis::count_uses() {
   for (u32 i = 0; i < block_->insts.size(); ++i) {
     const Inst& inst = block_->insts[i];
-    if (inst.op == Op::unbox && block_->insts[inst.args[0]].op == Op::box) continue;  // looks through it
+    if (inst.op == Op::unbox) {  // looks through a box of its own kind
+      const Inst& box = block_->insts[inst.args[0]];
+      if (box.op == Op::box && block_->insts[box.args[0]].type == inst.type) continue;
+    }
     for_each_operand(*block_, inst, [&](unsigned, ValueId value) { ++sweep_[value].uses; });
     if (inst.op == Op::sext) ++sweep_[inst.args[0]].sign_uses;
     if (inst.op == Op::zext) ++sweep_[inst.args[0]].zero_uses;

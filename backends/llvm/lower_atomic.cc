@@ -47,9 +47,21 @@ Value* read_modify_write(Lowering& l, const Inst& i) {
   return access.join(fast, from_u64(l, slow, t));
 }
 
+// Of 16 bytes: by the runtime, which has a lock-free instruction for it. Words 0-1 are expected, 2-3 desired.
+Value* compare_and_swap_wide(Lowering& l, const Inst& i) {
+  auto& b = l.b;
+  const auto half = [&](Value* v, unsigned shift) { return b.CreateTrunc(b.CreateLShr(v, shift), b.getInt64Ty()); };
+  SlowCall call{.function = Slow::cas, .desc = slow_desc(i, i.type)};
+  call.arguments = {{SlowArguments::kFirst, Access(l, aligned(i), 16, 16, true).address()}};
+  for (u32 word = 0; word < 4; ++word) call.arguments.push_back({word, half(l.arg(i, 1 + word / 2), word % 2 * 64)});
+  l.call_slow(call);
+  return l.state_field(offsetof(CpuState, scratch), l.type(i.type));
+}
+
 Value* compare_and_swap(Lowering& l, const Inst& i) {
   auto& b = l.b;
   const ir::Type t = i.type;
+  if (t == ir::i128 && !ir::MemAttr::unpack(i.attr).big_endian) return compare_and_swap_wide(l, i);
   if (!supported(i, t)) return l.refuse("only little-endian integers up to 8 bytes");
   const Inst lookup = aligned(i);
   Access access(l, lookup, t.bytes(), t.bytes(), true);

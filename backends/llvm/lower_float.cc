@@ -73,12 +73,26 @@ struct Predicate {
   const char* name;
   bool signaling;
 };
+bool is_half(ir::Type t) { return t.elem == ir::Elem::f16 && !t.is_vector(); }
+
+// Between f16 and f32, by soft float. Every f16 is an f32, and a signaling NaN raises what comparing it would.
+Value* convert_half(Lowering& l, Value* v, ir::Type from, ir::Type to) {
+  const Inst conversion{.op = Op::fcvt, .attr = ir::FpAttr{}.pack(), .type = to, .args = {}, .imm = 0};
+  return call_assist(l, conversion, {v}, from, to);
+}
+
 Value* compare(Lowering& l, const Inst& i) {
-  if (!is_host_format(l.arg_type(i, 0))) return l.refuse("only f32 and f64");
+  const ir::Type t = l.arg_type(i, 0);
+  if (!is_host_format(t) && !is_half(t)) return l.refuse("only f16, f32 and f64");
+  Value *a = l.arg(i, 0), *b = l.arg(i, 1);
+  if (is_half(t)) {
+    a = convert_half(l, a, t, ir::f32);
+    b = convert_half(l, b, t, ir::f32);
+  }
   static constexpr Predicate kPredicates[] = {{"oeq", false}, {"olt", true},  {"ole", true},
                                               {"olt", false}, {"ole", false}, {"uno", false}};
   const Predicate& p = kPredicates[unsigned(i.op) - unsigned(Op::feq)];
-  return compare_floats(l, p.name, l.arg(i, 0), l.arg(i, 1), p.signaling, true);
+  return compare_floats(l, p.name, a, b, p.signaling, true);
 }
 
 // ---- minimum and maximum ----
@@ -100,15 +114,12 @@ Value* nan_result(Lowering& l, ir::FpMinRule rule, Value* a, Value* b, const Flo
 }
 
 template <bool kMax>
-Value* min_max(Lowering& l, const Inst& i) {
-  if (!is_host_format(i.type)) return l.refuse("only f32 and f64");
+Value* min_max_of(Lowering& l, ir::FpMinRule rule, ir::Type t, Value* a, Value* b) {
   auto& ir = l.b;
-  const auto rule = ir::FpMinRule(i.attr);
-  Value *a = l.arg(i, 0), *b = l.arg(i, 1);
   const char* before = kMax ? "ogt" : "olt";
   if (rule == ir::FpMinRule::x86) return ir.CreateSelect(compare_floats(l, before, a, b, true, true), a, b);
-  const FloatShape f(i.type);
-  Value *a_bits = l.bits_of(a, i.type), *b_bits = l.bits_of(b, i.type);
+  const FloatShape f(t);
+  Value *a_bits = l.bits_of(a, t), *b_bits = l.bits_of(b, t);
   Value* unordered = compare_floats(l, "uno", a, b, false, true);
   Value* first = compare_floats(l, before, a, b, false, false);
   Value* equal = compare_floats(l, "oeq", a, b, false, false);
@@ -116,7 +127,20 @@ Value* min_max(Lowering& l, const Inst& i) {
   Value* same = kMax ? ir.CreateAnd(a_bits, b_bits) : ir.CreateOr(a_bits, b_bits);
   Value* ordered = ir.CreateSelect(first, a_bits, ir.CreateSelect(equal, same, b_bits));
   Value* bits = ir.CreateSelect(unordered, nan_result(l, rule, a_bits, b_bits, f), ordered);
-  return ir.CreateBitCast(bits, l.type(i.type));
+  return ir.CreateBitCast(bits, l.type(t));
+}
+
+template <bool kMax>
+Value* min_max(Lowering& l, const Inst& i) {
+  const auto rule = ir::FpMinRule(i.attr);
+  Value *a = l.arg(i, 0), *b = l.arg(i, 1);
+  if (is_host_format(i.type)) return min_max_of<kMax>(l, rule, i.type, a, b);
+  // The other rules tell signaling NaNs from quiet ones, which a conversion makes of them.
+  if (!is_half(i.type) || (rule != ir::FpMinRule::number_2019 && rule != ir::FpMinRule::minmax_2019))
+    return l.refuse("only f32 and f64");
+  a = convert_half(l, a, i.type, ir::f32);
+  b = convert_half(l, b, i.type, ir::f32);
+  return convert_half(l, min_max_of<kMax>(l, rule, ir::f32, a, b), ir::f32, i.type);
 }
 
 // ---- repairs ----
