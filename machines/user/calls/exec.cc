@@ -56,9 +56,8 @@ struct ExecState {
 };
 
 s64 execute(UserThread& thread, std::string path, const u64 argv, const u64 envp) {
-  auto state = std::make_shared<ExecState>();
-  thread.exec_state = state;
-  ExecState& s = *state;
+  thread.exec_state = std::make_shared<ExecState>();  // no second owner on a stack that execve leaves behind
+  ExecState& s = *static_cast<ExecState*>(thread.exec_state.get());
   if (s64 error = get_strings(thread, argv, s.arguments)) return error;
   if (s64 error = get_strings(thread, envp, s.environment)) return error;
   Process& process = thread.process;
