@@ -29,6 +29,15 @@ bool traps_with(const ir::Block& block, const Fault& fault) {
   });
 }
 
+// Where the block jumps back to in its page: every loop of direct edges has a block that does.
+std::optional<GuestPc> loop_head(const ir::Block& block) {
+  for (const ir::Exit& exit : block.exits) {
+    if (exit.kind != ir::Exit::Kind::jump || exit.target > block.key.pc) continue;
+    if (align_down(exit.target, kPageSize) == align_down(block.key.pc, kPageSize)) return exit.target;
+  }
+  return std::nullopt;
+}
+
 // A backward edge between blocks of a region: every loop has one.
 bool has_loop(const std::vector<ir::Block>& blocks) {
   const auto is_inside = [&](GuestPc pc) {
@@ -153,7 +162,7 @@ std::variant<TranslatedBlock*, TranslateFailure> Translator::translate(const ir:
   const ir::Block* const blocks[] = {&block};
   const ir::Region region{{blocks[0]}};
   PrepareOptions options{.code_id = made->id, .count_insns = config_.count_insns};
-  if (has_warm()) {
+  if (has_warm() && (!config_.tiers.warm_loops || loop_head(block))) {
     options.profile = true;
     options.profile_limit = config_.tiers.warm_after;
   }
@@ -194,8 +203,8 @@ void Translator::restart_in_child() {
   queue_.clear();
 }
 
-// Signals of the process are for other threads: a guest's would be lost here. Faults have to stay open, since guest code
-// is read with guarded accesses.
+// Signals of the process are for other threads: a guest's would be lost here. Faults have to stay open, since guest
+// code is read with guarded accesses.
 void Translator::start_compiler() {
   sigset_t all, old;
   sigfillset(&all);
@@ -274,7 +283,8 @@ std::vector<ir::Block> Translator::form_region(const TranslatedBlock& seed) {
       const ir::BlockKey target{key.physical - (key.pc & kPageMask) + (exit.target & kPageMask), exit.target, key.mode};
       const TranslatedBlock* known = cache_.find(target);
       if (!known || known->straddles || std::ranges::find(pending, target) != pending.end()) continue;
-      if (known->current.load(std::memory_order_relaxed)->runs() < config_.tiers.warm_after / kColdShare) continue;
+      const u64 runs = known->current.load(std::memory_order_relaxed)->runs();  // 0: not counted
+      if (runs && runs < config_.tiers.warm_after / kColdShare) continue;
       pending.push_back(target);
     }
     blocks.push_back(std::move(block));
@@ -282,11 +292,22 @@ std::vector<ir::Block> Translator::form_region(const TranslatedBlock& seed) {
   return blocks;
 }
 
-void Translator::compile(TranslatedBlock& seed, Engine& engine) {
-  if (!seed.valid) return;
+// A region begins at the head of its loop, where it is entered, if the hot end of the loop has one to itself.
+TranslatedBlock& Translator::region_start(TranslatedBlock& hot, const ir::Block& block) {
+  const std::optional<GuestPc> head = config_.tiers.warm_loops ? loop_head(block) : std::nullopt;
+  if (!head || *head == hot.key.pc) return hot;
+  TranslatedBlock* start = cache_.find({hot.key.physical - (hot.key.pc - *head), *head, hot.key.mode});
+  return start && !start->straddles && !start->tier_requested.exchange(true) ? *start : hot;
+}
+
+void Translator::compile(TranslatedBlock& hot, Engine& engine) {
+  if (!hot.valid) return;
   const u64 started = host_ns();
-  const u64 generation = cache_.generation(align_down(seed.key.physical, kPageSize));
-  const std::vector<ir::Block> blocks = form_region(seed);
+  const u64 generation = cache_.generation(align_down(hot.key.physical, kPageSize));
+  std::vector<ir::Block> blocks = form_region(hot);
+  if (blocks.empty()) return;
+  TranslatedBlock& seed = region_start(hot, blocks.front());
+  if (&seed != &hot) blocks = form_region(seed);
   if (blocks.empty() || (config_.tiers.warm_loops && !has_loop(blocks))) return;
   ir::Region region;
   for (const ir::Block& block : blocks) region.blocks.push_back(&block);

@@ -59,7 +59,8 @@ class Translator {
   bool fetch_code(const ir::BlockKey& key, const FetchPage& fetch_page, CodeWindow& out);
   void start_compiler();
   void compile_main();
-  void compile(TranslatedBlock& seed, Engine& engine);
+  TranslatedBlock& region_start(TranslatedBlock& hot, const ir::Block& block);
+  void compile(TranslatedBlock& hot, Engine& engine);
   std::vector<ir::Block> form_region(const TranslatedBlock& seed);
   bool lift(const ir::BlockKey& key, std::span<const u8> bytes, u32 first_page_bytes, std::optional<Fault> next_fault,
             ir::Block& block);
@@ -79,7 +80,7 @@ class Translator {
   bool fresh_ = false;  // something was added since the last look
   bool stop_ = false;
   Engine* warm_engine_ = nullptr;  // the compile thread's
-  std::thread compiler_;  // started when something is hot for the first time
+  std::thread compiler_;           // started when something is hot for the first time
 };
 
 }  // namespace mimus::dbt
