@@ -64,7 +64,12 @@ s64 execute(UserThread& thread, std::string path, const u64 argv, const u64 envp
   if (own_proc_entry(path) == "exe") path = process.sysroot.to_guest(process.program.exe);
   s.program_path = path;
   s.program_arguments = s.arguments;
-  if (s64 error = resolve_scripts(process.sysroot, s.program_path, s.program_arguments, s.program)) return error;
+  const s64 error = resolve_scripts(process.sysroot, s.program_path, s.program_arguments, s.program);
+  // Closed while this is certain to be the process that has opened it: a vfork child's state ends in the parent.
+  {
+    const FileDescriptor closed = std::move(s.program.file);
+  }
+  if (error) return error;
   const char* file = kSelf;
   if (s.program.elf_machine() == thread.isa.facts().elf_machine) {
     s.line = under_emulator(process, s.program_path, s.program_arguments);

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -42,6 +43,7 @@ static void run_self(const char* self) {
 }
 
 static int child_main(int argc, char** argv) {
+  if (!strcmp(argv[1], "y")) return 1;
   CHECK(argc == 4 && !strcmp(argv[0], "other-name") && !strcmp(argv[2], "a b") && !*argv[3]);
   CHECK(!strcmp(environ[0], "ONLY=this") && !environ[1]);
   return 21;
@@ -62,6 +64,26 @@ static void errors(void) {
   chmod("/tmp/mimus-not-a-program", 0755);
   FAILS_WITH(ENOEXEC, execve("/tmp/mimus-not-a-program", arguments, environ));
   unlink("/tmp/mimus-not-a-program");
+}
+
+// What a child that shares the memory opens and closes is its own business.
+static void descriptors(void) {
+  char* arguments[] = {"x", "y", "z", "", 0};
+  FILE* script = fopen("/tmp/mimus-script", "w");
+  fputs("#!/does/not/exist\n", script);
+  fclose(script);
+  chmod("/tmp/mimus-script", 0755);
+  pid_t child;
+  int pipes[2];
+  char byte;
+  for (int i = 0; i < 3; i++) {
+    CHECK(pipe(pipes) == 0);
+    CHECK(posix_spawn(&child, "/tmp/mimus-script", 0, 0, arguments, environ) == ENOENT);
+    CHECK(posix_spawn(&child, "/proc/self/exe", 0, 0, arguments, environ) == 0);
+    CHECK(WEXITSTATUS(status_of(child)) == 1);
+    CHECK(write(pipes[1], "x", 1) == 1 && read(pipes[0], &byte, 1) == 1 && close(pipes[0]) == 0 && close(pipes[1]) == 0);
+  }
+  unlink("/tmp/mimus-script");
 }
 
 static volatile int shared_with_child;
@@ -128,6 +150,7 @@ int main(int argc, char** argv) {
   if (argc > 1) return child_main(argc, argv);
   run_self(argv[0]);
   errors();
+  descriptors();
   vforks();
   natives();
   waits();
