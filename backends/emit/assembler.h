@@ -9,6 +9,8 @@
 #define XBYAK_NO_EXCEPTION
 #include <xbyak/xbyak.h>
 
+#include <cstring>
+
 #include "backends/emit/contract.h"
 #include "core/base/types.h"
 
@@ -56,8 +58,10 @@ class Assembler : public Xbyak::CodeGenerator {
   // aligned bytes, so that one store replaces it for CPUs that are fetching it, too.
   void align_displacement(unsigned opcode_bytes);
   void align_to(u32 alignment);
-  void append(const u8* bytes, u32 count) {  // data
-    for (u32 i = 0; i < count; ++i) db(bytes[i]);
+  void append(const u8* bytes, u32 count) {       // data
+    if (count > room()) return db(bytes, count);  // which notes the failure
+    std::memcpy(top_ + size_, bytes, count);
+    size_ += count;
   }
 };
 
