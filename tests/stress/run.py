@@ -32,7 +32,7 @@ from harness.machine import ENGINES, Machine, Missing, driver  # noqa: E402
 HERE = Path(__file__).resolve().parent
 SKIPPED = 77
 LINUX_BATCH = 50  # runs of the user program in one machine
-RUNS = {"bare": 20, "linux": 6}  # when nothing else is asked for
+RUNS = {"bare": 12, "linux": 4}  # when nothing else is asked for
 
 
 def build_bare(scratch):
