@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 
 #include "core/memory/guarded.h"
 
@@ -18,16 +19,29 @@ namespace {
 constexpr GuestVa kLowest = 0x10000;  // as vm.mmap_min_addr
 constexpr int kGuestProt = PROT_READ | PROT_WRITE | PROT_EXEC;
 
+// Where the emulator begins: program, libraries and stack, with room for what lies around them. With an unlimited stack
+// the host puts its libraries below 2^46.
+[[maybe_unused]] u64 lowest_of_emulator() {
+  constexpr u64 kAround = u64{64} << 30;
+  const int on_stack = 0;
+  const u64 lowest = std::min({reinterpret_cast<u64>(&kGuestProt), reinterpret_cast<u64>(&strerror),
+                               reinterpret_cast<u64>(stdin), reinterpret_cast<u64>(&on_stack)});
+  return lowest > kAround ? align_down(lowest - kAround, kAround) : 0;
+}
+
 }  // namespace
 
 Expected<std::unique_ptr<AddressSpace>> AddressSpace::create() {
   // Sanitizers keep their shadow in low memory.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  void* probe = mmap(reinterpret_cast<void*>(kLowest), kPageSize, PROT_NONE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+  const u64 limit = std::min(kLimit, lowest_of_emulator());
+  void* probe = MAP_FAILED;
+  if (limit >= 2 * kLowLimit)
+    probe = mmap(reinterpret_cast<void*>(kLowest), kPageSize, PROT_NONE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
   if (probe == reinterpret_cast<void*>(kLowest)) {
     munmap(probe, kPageSize);
-    return std::unique_ptr<AddressSpace>(new AddressSpace(nullptr, kLimit));
+    return std::unique_ptr<AddressSpace>(new AddressSpace(nullptr, limit));
   }
   if (probe != MAP_FAILED) munmap(probe, kPageSize);
 #endif
