@@ -1,5 +1,8 @@
 #include "accel/dbt/translator.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <signal.h>
 
 #include <algorithm>
@@ -16,6 +19,7 @@ u64 host_ns() {
 
 constexpr u32 kMaxInsnBytes = 16;  // longest instruction of any ISA, rounded up
 constexpr size_t kRegionBlocks = 32;
+constexpr int kCompilerNiceness = 10;
 constexpr u32 kColdShare = 64;  // what has run that many times less often than hot code stays out of regions
 constexpr auto kShortestNap = std::chrono::milliseconds(5), kLongestNap = std::chrono::milliseconds(500);
 
@@ -227,6 +231,8 @@ void Translator::request_warm(TranslatedBlock& t) {
 }
 
 void Translator::compile_main() {
+  // Linux has priorities per thread: on a busy host the guest comes first.
+  setpriority(PRIO_PROCESS, id_t(gettid()), kCompilerNiceness);
   auto nap = kShortestNap;  // while no candidate is worth it
   for (;;) {
     {

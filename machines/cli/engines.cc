@@ -23,7 +23,7 @@ namespace {
 // Executions of a block before LLVM takes it on: a region costs it milliseconds, so what baseline runs has to run
 // often.
 constexpr u32 kInterpThreshold = 1000, kBaselineThreshold = 60000;
-constexpr u32 kInterpRate = 1, kBaselineRate = 500;
+constexpr u32 kInterpRate = 1, kBaselineRate = 2000;
 
 Expected<MakeLlvmEngine> llvm_factory() {
   return load_factory<MakeLlvmEngine>(kLlvmModule, kLlvmFactory, "the llvm engine", "libllvm19");

@@ -2,7 +2,8 @@
 """Side by side with the rival and the host: boot to power-off, and benchmark kernels inside the guest.
 
 Each round runs every side once, one after the other, so that a disturbance of the host hits all of them. The figures
-are medians over the rounds. Inside the guest the clock is the host's time on both sides. Checksums of the kernels must
+are medians over the rounds. Inside the guest the clock is the host's time on both sides; beside it stands the ratio of
+processor time, of the thread that runs the guest, which others on a busy host disturb less. Checksums of the kernels must
 be those of the native program. Nothing here fails because something is slow; a side that crashes, hangs or computes
 something else is reported and makes the exit status 1.
 """
@@ -41,11 +42,26 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
+def thread_seconds(pid):
+    """Processor time of each thread of a process."""
+    seconds = {}
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            seconds[thread.name] = int((thread / "schedstat").read_text().split()[0]) / 1e9
+        except (OSError, ValueError):
+            pass  # it has ended
+    return seconds
+
+
+def busiest(before, after):
+    return max((seconds - before.get(thread, 0) for thread, seconds in after.items()), default=None)
+
+
 class Results:
-    """Samples in seconds per (side, what), checksums, and troubles."""
+    """Samples in seconds per (side, what), checksums, and troubles. `cpu` holds processor time in the same way."""
 
     def __init__(self):
-        self.samples, self.checksums, self.troubles = {}, {}, []
+        self.samples, self.cpu, self.checksums, self.troubles = {}, {}, {}, []
 
     def add(self, side, what, seconds, checksum=None):
         self.samples.setdefault(side, {}).setdefault(what, []).append(seconds)
@@ -57,12 +73,16 @@ class Results:
         self.troubles.append(f"{side}: {text}")
         say(f"  TROUBLE {side}: {text}")
 
-    def median(self, side, what):
-        samples = self.samples.get(side, {}).get(what)
+    def add_cpu(self, side, what, seconds):
+        if seconds is not None:
+            self.cpu.setdefault(side, {}).setdefault(what, []).append(seconds)
+
+    def median(self, side, what, samples=None):
+        samples = (self.samples if samples is None else samples).get(side, {}).get(what)
         return statistics.median(samples) if samples else None
 
-    def ratio(self, side, other, what):
-        a, b = self.median(side, what), self.median(other, what)
+    def ratio(self, side, other, what, samples=None):
+        a, b = self.median(side, what, samples), self.median(other, what, samples)
         return a / b if a and b else None
 
 
@@ -116,9 +136,11 @@ class Bench:
         current = None
         try:
             with Console(side.command(machine)) as console:
-                console.expect("bench: ", self.options.timeout)
-                for current in names:
+                for name in names:
+                    console.expect(rf"bench: {name}\r?\n", self.options.timeout)
+                    current, before = name, thread_seconds(console.process.pid)
                     match = console.expect(rf"bench {current} ([0-9.]+) ([0-9a-f]+)\r?\n", self.options.timeout)
+                    self.results.add_cpu(side.title(), current, busiest(before, thread_seconds(console.process.pid)))
                     self.results.add(side.title(), current, float(match[1]), match[2])
                     say(f"  {side.title():16} {current:14} {float(match[1]):8.3f} s")
                 current = None
@@ -150,11 +172,12 @@ def report(results, engines, kernels):
     for engine in engines:
         side = f"mimus {engine}"
         lines += ["", f"{side}, seconds (medians) and ratios",
-                  f"{'':15}{'native':>9}{'qemu':>9}{'mimus':>9}{'mimus/qemu':>12}{'mimus/native':>14}{'qemu/native':>13}  target"]
+                  f"{'':15}{'native':>9}{'qemu':>9}{'mimus':>9}{'mimus/qemu':>12}{'in CPU time':>13}{'mimus/native':>14}{'qemu/native':>13}  target"]
         for what in ("boot", *kernels):
             row = {"engine": engine, "what": what, "native": results.median("native", what),
                    "qemu": results.median("qemu", what), "mimus": results.median(side, what),
-                   "mimus_qemu": results.ratio(side, "qemu", what), "mimus_native": results.ratio(side, "native", what),
+                   "mimus_qemu": results.ratio(side, "qemu", what),
+                   "mimus_qemu_cpu": results.ratio(side, "qemu", what, results.cpu), "mimus_native": results.ratio(side, "native", what),
                    "qemu_native": results.ratio("qemu", "native", what), "target": TARGETS.get(what)}
             rows.append(row)
             mark = ""
@@ -164,7 +187,7 @@ def report(results, engines, kernels):
                 mark = f"<= {row['target']:.2f} {verdict}"
             lines.append(f"{what:15}{number(row['native'], '{:.3f}'):>9}{number(row['qemu'], '{:.3f}'):>9}"
                          f"{number(row['mimus'], '{:.3f}'):>9}{number(row['mimus_qemu']):>12}"
-                         f"{number(row['mimus_native']):>14}{number(row['qemu_native']):>13}  {mark}".rstrip())
+                         f"{number(row['mimus_qemu_cpu']):>13}{number(row['mimus_native']):>14}{number(row['qemu_native']):>13}  {mark}".rstrip())
         ratios = [row["mimus_qemu"] for row in rows if row["engine"] == engine and row["what"] != "boot" and row["mimus_qemu"]]
         if ratios:
             lines.append(f"{'geometric mean':42}{statistics.geometric_mean(ratios):12.2f}   (kernels)")
@@ -217,7 +240,7 @@ def main():
     out = Path(options.json)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(facts | {"rows": rows, "samples": bench.results.samples,
-                                       "troubles": bench.results.troubles}, indent=1) + "\n")
+                                       "cpu_samples": bench.results.cpu, "troubles": bench.results.troubles}, indent=1) + "\n")
     say(f"written: {out}")
     return 1 if bench.results.troubles else 0
 
