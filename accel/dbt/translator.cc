@@ -1,9 +1,8 @@
 #include "accel/dbt/translator.h"
 
+#include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-#include <signal.h>
 
 #include <algorithm>
 #include <chrono>
