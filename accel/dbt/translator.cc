@@ -288,7 +288,7 @@ std::vector<ir::Block> Translator::form_region(const TranslatedBlock& seed) {
       const ir::BlockKey target{key.physical - (key.pc & kPageMask) + (exit.target & kPageMask), exit.target, key.mode};
       const TranslatedBlock* known = cache_.find(target);
       if (!known || known->straddles || std::ranges::find(pending, target) != pending.end()) continue;
-      const u64 runs = known->current.load(std::memory_order_relaxed)->runs();  // 0: not counted
+      const u64 runs = known->current.load(std::memory_order_acquire)->runs();  // 0: not counted
       if (runs && runs < config_.tiers.warm_after / kColdShare) continue;
       pending.push_back(target);
     }

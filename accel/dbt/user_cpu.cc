@@ -73,7 +73,7 @@ void UserVcpu::step() {
   const u32 from = state_->left_code, edge = state_->left_edge;
   TranslatedBlock* found = find_or_translate();
   if (!found) return;
-  if (by_edge && found->current.load(std::memory_order_relaxed)->host_entry()) shared_.cache.link(from, edge, *found);
+  if (by_edge && found->current.load(std::memory_order_acquire)->host_entry()) shared_.cache.link(from, edge, *found);
   run_translation(*found);
 }
 
@@ -142,7 +142,7 @@ TranslatedBlock* UserVcpu::find_or_translate() {
   const u32 index = jump_cache_index(state_->pc);
   const JumpCache::Found& found = jumps_->found[index];
   if (found.pc != state_->pc || !found.translation->valid.load(std::memory_order_acquire)) return lookup_slow(index);
-  const u64 entry = found.translation->current.load(std::memory_order_relaxed)->host_entry();
+  const u64 entry = found.translation->current.load(std::memory_order_acquire)->host_entry();
   jumps_->entries[index] = entry ? JumpEntry{state_->pc, entry} : JumpEntry{};
   return found.translation;
 }
@@ -162,7 +162,7 @@ TranslatedBlock* UserVcpu::lookup_slow(u32 index) {
     t = std::get<TranslatedBlock*>(made);
   }
   jumps_->found[index] = {pc, t};
-  const u64 entry = t->current.load(std::memory_order_relaxed)->host_entry();
+  const u64 entry = t->current.load(std::memory_order_acquire)->host_entry();
   jumps_->entries[index] = entry ? JumpEntry{pc, entry} : JumpEntry{};
   return t;
 }

@@ -149,7 +149,7 @@ void Vcpu::thread_main() {
     const u32 from = state_->left_code, edge = state_->left_edge;
     TranslatedBlock* found = find_or_translate();
     if (!found) continue;
-    if (by_edge && found->current.load(std::memory_order_relaxed)->host_entry()) cache_.link(from, edge, *found);
+    if (by_edge && found->current.load(std::memory_order_acquire)->host_entry()) cache_.link(from, edge, *found);
     run_translation(*found);
   }
   safepoint_.leave();
@@ -173,7 +173,7 @@ TranslatedBlock* Vcpu::find_or_translate() {
   const u32 index = jump_cache_index(state_->pc);
   const JumpCache::Found& found = jumps_->found[index];
   if (found.pc == state_->pc && found.translation->valid.load(std::memory_order_acquire)) {
-    jumps_->entries[index] = {state_->pc, found.translation->current.load(std::memory_order_relaxed)->host_entry()};
+    jumps_->entries[index] = {state_->pc, found.translation->current.load(std::memory_order_acquire)->host_entry()};
     if (!jumps_->entries[index].code) jumps_->entries[index] = {};
     return found.translation;
   }
@@ -217,7 +217,7 @@ TranslatedBlock* Vcpu::lookup_slow(JumpCache& jumps, u32 index) {
   }
   tlbs_.current().note_fetch(pc, 0);
   jumps.found[index] = {pc, t};
-  const u64 entry = t->current.load(std::memory_order_relaxed)->host_entry();
+  const u64 entry = t->current.load(std::memory_order_acquire)->host_entry();
   jumps.entries[index] = entry ? JumpEntry{pc, entry} : JumpEntry{};
   return t;
 }

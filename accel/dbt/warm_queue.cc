@@ -13,13 +13,13 @@ constexpr double kNsPerMs = 1e6;
 }  // namespace
 
 void WarmQueue::add(TranslatedBlock& translation, u64 now_ns) {
-  candidates_.push_back({&translation, translation.current.load(std::memory_order_relaxed)->runs(), now_ns});
+  candidates_.push_back({&translation, translation.current.load(std::memory_order_acquire)->runs(), now_ns});
 }
 
 void WarmQueue::look(Candidate& candidate, u64 now_ns) const {
   const u64 elapsed = now_ns - candidate.looked_ns;
   if (elapsed < kShortestLookNs) return;
-  const u64 runs = candidate.translation->current.load(std::memory_order_relaxed)->runs();
+  const u64 runs = candidate.translation->current.load(std::memory_order_acquire)->runs();
   const double now = double(runs - candidate.runs) * kNsPerMs / double(elapsed);
   candidate.rate = candidate.looks++ ? (candidate.rate + now) / 2 : now;
   candidate.runs = runs;
