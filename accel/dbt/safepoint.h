@@ -5,6 +5,7 @@
 // the code-cache lock may be held when calling enter() or stop_world().
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -20,26 +21,33 @@ class Safepoint {
   explicit Safepoint(std::function<void()> kick) : kick_(std::move(kick)) {}
 
   void enter() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return stops_ == 0; });
-    ++inside_;
+    while (true) {
+      inside_.fetch_add(1);
+      if (stops_.load() == 0) return;
+      leave();
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [&] { return stops_.load() == 0; });
+    }
   }
+  // Whoever stops the world raises stops_ before it looks at inside_, whoever leaves does it the other way round: one of
+  // the two sees the other.
   void leave() {
+    if (inside_.fetch_sub(1) != 1 || stops_.load() == 0) return;
     std::lock_guard lock(mutex_);
-    if (--inside_ == 0) changed_.notify_all();
+    changed_.notify_all();
   }
-  bool wanted() const { return __atomic_load_n(&stops_, __ATOMIC_ACQUIRE) != 0; }
+  bool wanted() const { return stops_.load(std::memory_order_acquire) != 0; }
 
   // Nests and may be called by several threads: the world is stopped until each has called resume_world().
   void stop_world() {
     std::unique_lock lock(mutex_);
-    __atomic_add_fetch(&stops_, 1, __ATOMIC_RELEASE);
+    stops_.fetch_add(1);
     kick_();
-    changed_.wait(lock, [&] { return inside_ == 0; });
+    changed_.wait(lock, [&] { return inside_.load() == 0; });
   }
   void resume_world() {
     std::lock_guard lock(mutex_);
-    if (__atomic_sub_fetch(&stops_, 1, __ATOMIC_RELEASE) == 0) changed_.notify_all();
+    if (stops_.fetch_sub(1) == 1) changed_.notify_all();
   }
 
   // In the child of a fork, the world having been stopped before it: resumes it, with the forking thread alone in it.
@@ -52,8 +60,8 @@ class Safepoint {
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
-  u32 stops_ = 0;
-  u32 inside_ = 0;
+  std::atomic<u32> stops_{0};
+  std::atomic<u32> inside_{0};
   std::function<void()> kick_;
 };
 
