@@ -25,9 +25,9 @@ struct Tiers {
   std::function<Expected<Engine*>()> load_warm =
       {};  // called once, on the compile thread, when something is hot; may be empty
   u32 warm_after = 0;
-  u32 warm_rate = 0;       // executions per millisecond below which hot code waits (WarmQueue)
+  u32 warm_rate = 0;        // executions per millisecond below which hot code waits (WarmQueue)
   bool warm_loops = false;  // only regions with a loop: the cold tier runs the rest nearly as well
-  u32 region_insns = 256;  // budget of a warm region
+  u32 region_insns = 256;   // budget of a warm region
 };
 
 // Looks at translations as they are made (--dump). Any thread, under a lock.

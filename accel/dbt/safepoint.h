@@ -29,8 +29,8 @@ class Safepoint {
       changed_.wait(lock, [&] { return stops_.load() == 0; });
     }
   }
-  // Whoever stops the world raises stops_ before it looks at inside_, whoever leaves does it the other way round: one of
-  // the two sees the other.
+  // Whoever stops the world raises stops_ before it looks at inside_, whoever leaves does it the other way round: one
+  // of the two sees the other.
   void leave() {
     if (inside_.fetch_sub(1) != 1 || stops_.load() == 0) return;
     std::lock_guard lock(mutex_);

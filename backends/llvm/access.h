@@ -29,7 +29,7 @@ class Access {
 
   llvm::Value* host() const { return host_; }  // pointer
   llvm::Value* physical();                     // i64, in the hit block
-  llvm::Value* address() const;                      // at the builder's place
+  llvm::Value* address() const;                // at the builder's place
   u32 desc() const { return access_desc(unsigned(std::countr_zero(element_)), inst_.attr); }
   const ir::MemAttr& attr() const { return attr_; }
 

@@ -76,9 +76,9 @@ enum class FloatUse : u8 { none, f64, f32 };
 struct RegionPlan {
   const ir::Region& region;
   std::vector<BlockPlan> blocks;
-  std::vector<u32> order;  // reverse post-order; blocks that cannot be reached are missing
+  std::vector<u32> order;            // reverse post-order; blocks that cannot be reached are missing
   std::vector<FloatUse> float_uses;  // by slot
-  SlotSet changed;         // slots that the region writes or a helper of it may write
+  SlotSet changed;                   // slots that the region writes or a helper of it may write
   bool uses_vectors = false;
   bool uses_wide_vectors = false;  // of more than 128 bits
 };

@@ -34,8 +34,8 @@ class Timebase {
   }
   void set_ticks(u64 ticks) { set_offset(offset() + ticks - this->ticks()); }
 
-  // `changed` runs on the thread that has just changed the offset: deadlines have to be worked out anew. Not thread-safe:
-  // for the time before machines run and after.
+  // `changed` runs on the thread that has just changed the offset: deadlines have to be worked out anew. Not
+  // thread-safe: for the time before machines run and after.
   void listen(const void* owner, std::function<void()> changed) { listeners_.emplace_back(owner, std::move(changed)); }
   void forget(const void* owner) {
     std::erase_if(listeners_, [owner](const auto& listener) { return listener.first == owner; });

@@ -75,8 +75,8 @@ class UserAccelerator {
   // A system call is about to write to the page on the guest's behalf: if it is watched, drops its translations and
   // unwatches it. True if it was watched.
   virtual bool page_written(GuestVa page) = 0;
-  // The guest has asked that code written so far to the range be seen (riscv_flush_icache and its like; the instructions
-  // for it are dealt with by the accelerator).
+  // The guest has asked that code written so far to the range be seen (riscv_flush_icache and its like; the
+  // instructions for it are dealt with by the accelerator).
   virtual void sync_code(GuestVa start = 0, u64 bytes = ~u64{0}) = 0;
   // Around fork(2) on a CPU's thread, from a ProcessThread call: stops the other CPUs and the compile thread. In the
   // child only `survivor` lives; the objects of the other CPUs may be destroyed there.

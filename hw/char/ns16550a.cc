@@ -31,10 +31,15 @@ void Ns16550a::Fifo::visit(StateVisitor& visitor, std::string_view name) {
 }
 
 Ns16550a::Ns16550a(Clock& clock, EventQueue& events, IrqLine irq, CharEndpoint* endpoint)
-    : clock_(clock), events_(events), irq_(irq), endpoint_(endpoint), timeout_(events.create_timer([this] {
+    : clock_(clock),
+      events_(events),
+      irq_(irq),
+      endpoint_(endpoint),
+      timeout_(events.create_timer([this] {
         timeout_pending_ = receiver_.count > 0;
         update_irq();
-      })), listen_(events.create_timer([this] {
+      })),
+      listen_(events.create_timer([this] {
         listening_ = true;
         if (endpoint_) endpoint_->resume();
       })) {

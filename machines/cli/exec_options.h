@@ -14,7 +14,7 @@ struct ExecOptions {
   std::string cpu = "max";
   std::string engine = "auto";
   std::string sysroot;
-  std::string argv0;  // empty: the program's name
+  std::string argv0;                    // empty: the program's name
   std::string warm_after, code_memory;  // as for `mimus run`; empty: the default
   bool strace = false, stats = false, help = false;
   std::string program;

@@ -61,7 +61,8 @@ TEST(BaselineDiff, CrowdedConversions) {
   using enum ir::Op;
   RandomOptions o;
   o.vectors = o.wide = o.odd_floats = o.exits = false;
-  o.only = {fadd, fmul, fmin, fmin, fmax, fto_s, fto_s, fto_u, fto_u, unbox, unbox, box, fcvt, ffrom_s, bitcast, read, write};
+  o.only = {fadd,  fmul,  fmin, fmin, fmax,    fto_s,   fto_s, fto_u, fto_u,
+            unbox, unbox, box,  fcvt, ffrom_s, bitcast, read,  write};
   o.ops = 10;
   expect_like_interp({.random = o, .first_seed = 27000, .seeds = 150});
   expect_like_interp({.random = o, .first_seed = 28000, .seeds = 150}, emit::HostFeatures::none());

@@ -118,8 +118,8 @@ TEST_F(RandomLlvm, Regions) { regions(60); }
 // Slots of 64 bits that hold floats, boxed or not, merged at joins (float_slots.cc).
 TEST_F(RandomLlvm, FloatRegisters) {
   using enum ir::Op;
-  options_.only = {constant, read, read, read, write, write, write, box,   box,     unbox, unbox, bitcast, bitcast,
-                   bitcast,  fadd, fmul, fneg, fmin,  trunc, load,  store, exit_if, and_,  or_};
+  options_.only = {constant, read,    read, read, write, write, write, box,  box,   unbox,   unbox, bitcast,
+                   bitcast,  bitcast, fadd, fmul, fneg,  fmin,  trunc, load, store, exit_if, and_,  or_};
   options_.odd_floats = options_.vectors = options_.wide = options_.odd_rounding = false;
   options_.ops = 10;
   regions(120);

@@ -10,9 +10,9 @@
 #include "core/device/clock.h"
 #include "core/device/event_queue.h"
 #include "hw/virtio/block.h"
+#include "machines/host/block/async_disk.h"
 #include "machines/host/block/host_file.h"
 #include "machines/host/block/raw_image.h"
-#include "machines/host/block/async_disk.h"
 #include "tests/virtio/guest_driver.h"
 
 namespace mimus::virtio {
@@ -50,7 +50,8 @@ Expected<std::unique_ptr<BlockImage>> make_image() {
 }
 
 struct ParallelTest : ::testing::Test {
-  ParallelTest() : disk(std::move(*make_image()), "test", events, make_uring_engine(events)), loop([this] { events.run(); }) {
+  ParallelTest()
+      : disk(std::move(*make_image()), "test", events, make_uring_engine(events)), loop([this] { events.run(); }) {
     std::scoped_lock guard(machine_lock);
     driver.negotiate(kFeatureVersion1 | kFeatureEventIdx | 1 << 9);
     driver.set_queue(0, ring);

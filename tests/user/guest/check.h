@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK(condition)                                                                                     \
-  do {                                                                                                       \
-    if (!(condition)) {                                                                                      \
+#define CHECK(condition)                                                                                             \
+  do {                                                                                                               \
+    if (!(condition)) {                                                                                              \
       fprintf(stderr, "%s:%d: %s: failed (errno %d: %s)\n", __FILE__, __LINE__, #condition, errno, strerror(errno)); \
-      _Exit(1);                                                                                              \
-    }                                                                                                        \
+      _Exit(1);                                                                                                      \
+    }                                                                                                                \
   } while (0)
 #define FAILS_WITH(error, call) CHECK((errno = 0, (long)(call) == -1 && errno == (error)))
