@@ -281,14 +281,19 @@ def uboot(context, opensbi=False):
         power_off(console, context)
 
 
-def efi_grub(context, virtio="pci"):
-    """EDK2 in flash, GRUB from the disk's EFI system partition, the kernel; a variable survives into the next run."""
-    image, variables = context.scratch / "disk.raw", context.scratch / "vars.fd"
+def efi_machine(context, disks=(), **more):
+    """EDK2 in flash with a fresh variable store, GRUB on the first disk, everything on PCI."""
+    image, variables = context.scratch / "grub.raw", context.scratch / "vars.fd"
     shutil.copyfile(guests.product("riscv64-grub-disk"), image)
     code = Path(guests.product("riscv64-edk2"))
     shutil.copyfile(code.with_name("RISCV_VIRT_VARS.fd"), variables)
+    return Machine(flash=(str(code), str(variables)), disks=(Disk(str(image)), *disks), virtio="pci", memory="1G", **more)
+
+
+def efi_grub(context):
+    """EDK2 in flash, GRUB from the disk's EFI system partition, the kernel; a variable survives into the next run."""
     name = "/sys/firmware/efi/efivars/Mimus-12345678-1234-1234-1234-123456789abc"
-    machine = Machine(flash=(str(code), str(variables)), disks=(Disk(str(image)),), virtio=virtio, memory="1G")
+    machine = efi_machine(context)
     for again in (False, True):
         with context.start(machine) as console:
             console.expect("GNU GRUB", context.wait(60))
@@ -324,17 +329,28 @@ def installer(context):
         console.expect(r"(?i)select a language|choose the language", context.wait(90))
 
 
-def debian(context, smp=2):
-    """Debian 13 with systemd from a disk to its login; network both ways; a large file; a clean file system."""
+GRUB_ENTRIES = {"virtio": 1, "nvme": 2}  # places in the menu of riscv64-grub-disk
+
+
+def debian(context, smp=2, efi=""):
+    """Debian 13 with systemd from a disk to its login; network both ways; a large file; a clean file system.
+
+    With `efi` UEFI firmware and GRUB start it, its disk being on that interface."""
     image = context.scratch / "disk.raw"
     product = guests.product("riscv64-debian-disk", fetch=os.environ.get("MIMUS_MAKE_DEBIAN") == "1")
     subprocess.run(["cp", "--sparse=always", product, str(image)], check=True)
     content = random.Random(2).randbytes(8 * MIB)
     port = free_port()
-    machine = Machine(kernel=guests.product("riscv64-linux"), initrd=guests.product("riscv64-initrd"), smp=smp,
-                      memory="1G", append="console=ttyS0 panic=-1 mimus.root=/dev/vda1", disks=(Disk(str(image)),),
-                      network=True, forwards=((port, 8080),))
+    common = {"smp": smp, "network": True, "forwards": ((port, 8080),)}
+    if efi:
+        machine = efi_machine(context, (Disk(str(image), interface=efi),), **common)
+    else:
+        machine = Machine(kernel=guests.product("riscv64-linux"), initrd=guests.product("riscv64-initrd"), memory="1G",
+                          append="console=ttyS0 panic=-1 mimus.root=/dev/vda1", disks=(Disk(str(image)),), **common)
     with Server(content) as server, context.start(machine) as console:
+        if efi:
+            console.expect("GNU GRUB", context.wait(120))
+            console.send("\x1b[B" * GRUB_ENTRIES[efi] + "\n")
         console.expect(r"login: ", context.wait(600))
         console.send("root\n")
         console.expect(PROMPT, context.wait(120))
@@ -384,5 +400,8 @@ SCENARIOS = {scenario.name: scenario for scenario in (
     Scenario("installer", installer, "Debian's installer to its first dialogue", timeout=300),
     Scenario("debian", debian, "Debian 13 with systemd: login, network, files, power-off", timeout=1500, long=True),
     Scenario("debian-baseline", debian, "the same, baseline", "baseline", timeout=1500, long=True),
+    Scenario("efi-debian", partial(debian, efi="virtio"), "the same, started by EDK2 and GRUB, on virtio over PCI",
+             timeout=1500, long=True),
+    Scenario("efi-debian-nvme", partial(debian, efi="nvme"), "the same on NVMe", timeout=1500, long=True),
     Scenario("debian-smp4", partial(debian, smp=4), "the same on 4 harts", timeout=1500, long=True),
 )}
