@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "accel/dbt/stats.h"
 #include "accel/dbt/system_code_memory.h"
 #include "accel/dbt/vcpu.h"
 
@@ -67,11 +68,9 @@ class Dbt final : public Accelerator {
   }
   // Called by a vCPU inside its safepoint region: two CPUs may find the memory full at once; the second finds it empty.
   void flush_code_from_cpu() {
-    safepoint_.leave();
-    safepoint_.stop_world();
-    if (!config_.code_space_left || config_.code_space_left() < kLowCodeSpace) clear_code();
-    safepoint_.resume_world();
-    safepoint_.enter();
+    safepoint_.stop_world_from_inside([this] {
+      if (!config_.code_space_left || config_.code_space_left() < kLowCodeSpace) clear_code();
+    });
   }
   static constexpr size_t kLowCodeSpace = 1 << 20;
 
@@ -84,24 +83,10 @@ class Dbt final : public Accelerator {
 };
 
 std::string Dbt::stats() const {
-  const auto& c = cache_.counters;
-  const auto& t = translator_.counters;
-  std::string text;
-  auto line = [&](std::string_view name, u64 value) { text += fmt::format("{:<28} {}\n", name, value); };
-  line("blocks.translated", c.translations);
-  line("blocks.invalidated", c.invalidated);
-  line("blocks.guest-insns", t.guest_insns);
-  line("blocks.ir-insns", t.ir_insns);
-  line("blocks.interp-fallbacks", t.fallbacks);
-  line("translate.us", t.translate_ns / 1000);
-  line("links", c.links);
-  line("code-pages.marked", c.pages_marked);
-  line("code-cache.clears", c.clears);
-  line("warm.regions", t.regions);
-  line("warm.guest-insns", t.region_insns);
-  line("warm.installed", c.replaced);
-  line("warm.refused", t.refused);
-  line("warm.compile-us", t.compile_ns / 1000);
+  StatLines line;
+  add_translation_stats(line, cache_, translator_);
+  line("code-pages.marked", cache_.counters.pages_marked);
+  add_tier_stats(line, cache_, translator_);
   for (size_t i = 0; i < cpus_.size(); ++i) {
     const auto& v = cpus_[i]->counters;
     const auto& tlb = cpus_[i]->tlbs().counters;
@@ -117,7 +102,7 @@ std::string Dbt::stats() const {
     cpu_line("interrupts", v.interrupts);
     cpu_line("waits", v.waits);
   }
-  return text;
+  return line.text;
 }
 
 }  // namespace

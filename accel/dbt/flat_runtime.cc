@@ -2,8 +2,8 @@
 // when its own access has faulted; the interpreter for every access.
 #include <algorithm>
 #include <cstring>
-#include <type_traits>
 
+#include "accel/dbt/access.h"
 #include "accel/dbt/user_cpu.h"
 #include "core/engine/runtime.h"
 #include "core/memory/guarded.h"
@@ -13,22 +13,8 @@ namespace {
 
 UserVcpu& vcpu(CpuState* state) { return *static_cast<UserVcpu*>(state->port); }
 
-struct AccessShape {
-  unsigned bytes;
-  ir::MemAttr attr;
-  explicit AccessShape(u32 desc) : bytes(1u << (desc & 15)), attr(ir::MemAttr::unpack(u16(desc >> 8))) {}
-};
-
-u64 swap_bytes(u64 value, unsigned bytes) { return __builtin_bswap64(value) >> (64 - 8 * bytes); }
-void swap_wide(u64 value[2], unsigned bytes) {
-  if (bytes > 8) std::swap(value[0], value[1]);
-  for (unsigned i = 0; i < (bytes > 8 ? 2 : 1); ++i) value[i] = swap_bytes(value[i], std::min(bytes, 8u));
-}
-
 bool refuse_misaligned(UserVcpu& cpu, GuestVa va, const AccessShape& shape, Access access, u64 site) {
-  const bool bad = shape.attr.align == ir::Align::natural    ? (va & (shape.bytes - 1)) != 0
-                   : shape.attr.align == ir::Align::atomic16 ? (va & 15) + shape.bytes > 16
-                                                             : false;
+  const bool bad = shape.misaligned(va);
   if (bad) cpu.raise(cpu.frontend().misaligned_fault(va, access), site);
   return bad;
 }
@@ -110,29 +96,11 @@ u64 flat_store_conditional(CpuState* state, u64 va, u64 value, u32 desc, u64 sit
   return old.ok() && old.value == expected ? 0 : 1;
 }
 
-template <class T>
-u64 combine_as(ir::Op op, u64 old_bits, u64 operand_bits) {
-  using S = std::make_signed_t<T>;
-  const T old = T(old_bits), operand = T(operand_bits);
-  using enum ir::Op;
-  switch (op) {
-    case amo_swap: return operand;
-    case amo_add: return T(old + operand);
-    case amo_and: return T(old & operand);
-    case amo_or: return T(old | operand);
-    case amo_xor: return T(old ^ operand);
-    case amo_smin: return S(old) < S(operand) ? old : operand;
-    case amo_smax: return S(old) > S(operand) ? old : operand;
-    case amo_umin: return std::min(old, operand);
-    case amo_umax: return std::max(old, operand);
-    default: __builtin_trap();  // engines pass amo ops only
-  }
-}
-u64 combine(ir::Op op, unsigned bytes, u64 old, u64 operand) {
-  return bytes == 1   ? combine_as<u8>(op, old, operand)
-         : bytes == 2 ? combine_as<u16>(op, old, operand)
-         : bytes == 4 ? combine_as<u32>(op, old, operand)
-                      : combine_as<u64>(op, old, operand);
+u64 combine_sized(ir::Op op, unsigned bytes, u64 old, u64 operand) {
+  return bytes == 1   ? combine(op, u8(old), u8(operand))
+         : bytes == 2 ? combine(op, u16(old), u16(operand))
+         : bytes == 4 ? combine(op, u32(old), u32(operand))
+                      : combine(op, old, operand);
 }
 
 u64 flat_amo(CpuState* state, u64 va, u64 value, u32 desc, u64 site, u32 op) {
@@ -144,7 +112,8 @@ u64 flat_amo(CpuState* state, u64 va, u64 value, u32 desc, u64 site, u32 op) {
     GuardedResult seen = guarded_load(at, shape.bytes);
     while (seen.ok()) {
       const u64 expected = seen.value;
-      seen = guarded_compare_exchange(at, shape.bytes, expected, combine(ir::Op(op), shape.bytes, expected, value));
+      seen =
+          guarded_compare_exchange(at, shape.bytes, expected, combine_sized(ir::Op(op), shape.bytes, expected, value));
       if (seen.value == expected) break;
     }
     return seen;

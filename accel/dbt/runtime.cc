@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstring>
 
+#include "accel/dbt/access.h"
 #include "accel/dbt/vcpu.h"
 #include "core/device/device.h"
 
@@ -26,8 +27,6 @@ class HostFpScope {
  private:
   unsigned saved_;
 };
-
-u64 swap_bytes(u64 value, unsigned bytes) { return __builtin_bswap64(value) >> (64 - 8 * bytes); }
 
 template <class T>
 T atomic_read(const u8* at) {
@@ -111,11 +110,8 @@ bool write_bytes(Vcpu& cpu, GuestVa va, unsigned bytes, u16 attr, u64 site, cons
 
 bool crosses_page(GuestVa va, unsigned bytes) { return (va & kPageMask) + bytes > kPageSize; }
 
-bool refuse_misaligned(Vcpu& cpu, GuestVa va, unsigned bytes, u16 attr, Access access, u64 site) {
-  const ir::Align rule = ir::MemAttr::unpack(attr).align;
-  const bool bad = rule == ir::Align::natural    ? (va & (bytes - 1)) != 0
-                   : rule == ir::Align::atomic16 ? (va & 15) + bytes > 16
-                                                 : false;
+bool refuse_misaligned(Vcpu& cpu, GuestVa va, u32 desc, Access access, u64 site) {
+  const bool bad = AccessShape(desc).misaligned(va);
   if (bad) cpu.raise(cpu.config().frontend.misaligned_fault(va, access), site);
   return bad;
 }
@@ -125,14 +121,11 @@ u64 slow_load(CpuState* state, u64 va, u32 desc, u64 site) {
   const unsigned bytes = desc_bytes(desc);
   const u16 attr = desc_attr(desc);
   ++cpu.counters.slow_accesses;
-  if (refuse_misaligned(cpu, va, bytes, attr, Access::read, site)) return 0;
+  if (refuse_misaligned(cpu, va, desc, Access::read, site)) return 0;
   if (bytes > 8 || crosses_page(va, bytes)) {
     u64 value[2] = {};
     if (!read_bytes(cpu, va, bytes, attr, site, reinterpret_cast<u8*>(value))) return 0;
-    if (ir::MemAttr::unpack(attr).big_endian) {
-      if (bytes > 8) std::swap(value[0], value[1]);
-      for (u64& half : value) half = swap_bytes(half, std::min(bytes, 8u));
-    }
+    if (ir::MemAttr::unpack(attr).big_endian) swap_wide(value, bytes);
     if (bytes > 8) std::memcpy(state->scratch, value, 16);
     return value[0];
   }
@@ -147,13 +140,10 @@ void slow_store(CpuState* state, u64 va, u64 value, u32 desc, u64 site) {
   const unsigned bytes = desc_bytes(desc);
   const u16 attr = desc_attr(desc);
   ++cpu.counters.slow_accesses;
-  if (refuse_misaligned(cpu, va, bytes, attr, Access::write, site)) return;
+  if (refuse_misaligned(cpu, va, desc, Access::write, site)) return;
   u64 wide[2] = {value, 0};
   if (bytes > 8) std::memcpy(wide, state->scratch, 16);
-  if (ir::MemAttr::unpack(attr).big_endian) {
-    if (bytes > 8) std::swap(wide[0], wide[1]);
-    for (u64& half : wide) half = swap_bytes(half, std::min(bytes, 8u));
-  }
+  if (ir::MemAttr::unpack(attr).big_endian) swap_wide(wide, bytes);
   if (bytes > 8 || crosses_page(va, bytes)) {
     write_bytes(cpu, va, bytes, attr, site, reinterpret_cast<const u8*>(wide));
     return;
@@ -168,7 +158,7 @@ void slow_store(CpuState* state, u64 va, u64 value, u32 desc, u64 site) {
 // Atomics work on RAM alone; a device or ROM answers with an access fault (RISC-V PMA: no AMO support).
 u8* resolve_atomic(Vcpu& cpu, u64 va, u32 desc, u64 site, Access access, Resolved& at) {
   const unsigned bytes = desc_bytes(desc);
-  if (refuse_misaligned(cpu, va, bytes, desc_attr(desc), access, site)) return nullptr;
+  if (refuse_misaligned(cpu, va, desc, access, site)) return nullptr;
   if (crosses_page(va, bytes)) {
     cpu.raise(cpu.config().frontend.misaligned_fault(va, access), site);
     return nullptr;
@@ -224,24 +214,6 @@ u64 slow_store_conditional(CpuState* state, u64 va, u64 value, u32 desc, u64 sit
                                    : swap_if<u64>(host, expected, value);
   if (stored) cpu.memory().note_written(*at.range, at.physical, bytes);
   return stored ? 0 : 1;
-}
-
-template <class T>
-T combine(ir::Op op, T old, T operand) {
-  using S = std::make_signed_t<T>;
-  using enum ir::Op;
-  switch (op) {
-    case amo_swap: return operand;
-    case amo_add: return T(old + operand);
-    case amo_and: return old & operand;
-    case amo_or: return old | operand;
-    case amo_xor: return old ^ operand;
-    case amo_smin: return S(old) < S(operand) ? old : operand;
-    case amo_smax: return S(old) > S(operand) ? old : operand;
-    case amo_umin: return std::min(old, operand);
-    case amo_umax: return std::max(old, operand);
-    default: __builtin_trap();  // engines pass amo ops only
-  }
 }
 
 template <class T>

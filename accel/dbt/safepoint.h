@@ -50,6 +50,16 @@ class Safepoint {
     if (stops_.fetch_sub(1) == 1) changed_.notify_all();
   }
 
+  // For a vCPU thread inside: it leaves, runs `action` with the world stopped, and enters again.
+  template <class Action>
+  void stop_world_from_inside(Action action) {
+    leave();
+    stop_world();
+    action();
+    resume_world();
+    enter();
+  }
+
   // In the child of a fork, the world having been stopped before it: resumes it, with the forking thread alone in it.
   void resume_in_child() {
     new (&mutex_) std::mutex;  // other threads may have held it, and waited

@@ -1,9 +1,8 @@
 // The accelerator of a process: its CPUs come and go with the threads of the guest.
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "accel/dbt/dbt.h"
+#include "accel/dbt/stats.h"
 #include "accel/dbt/user_cpu.h"
 
 namespace mimus::dbt {
@@ -74,11 +73,9 @@ void UserDbt::clear_code() {
 
 // Two CPUs may find the memory full at once; the second finds it empty.
 void UserDbt::free_code_memory() {
-  safepoint.leave();
-  safepoint.stop_world();
-  if (!config.code_space_left || config.code_space_left() < kLowCodeSpace) clear_code();
-  safepoint.resume_world();
-  safepoint.enter();
+  safepoint.stop_world_from_inside([this] {
+    if (!config.code_space_left || config.code_space_left() < kLowCodeSpace) clear_code();
+  });
 }
 
 // With the world stopped no other thread is in the middle of translating or holds a lock of an engine; the locks that
@@ -103,25 +100,11 @@ void UserDbt::after_fork_in_child(UserCpu& survivor) {
 }
 
 std::string UserDbt::stats() const {
-  const auto& c = cache.counters;
-  const auto& t = translator.counters;
-  std::string text;
-  auto line = [&](std::string_view name, u64 value) { text += fmt::format("{:<28} {}\n", name, value); };
-  line("blocks.translated", c.translations);
-  line("blocks.invalidated", c.invalidated);
-  line("blocks.guest-insns", t.guest_insns);
-  line("blocks.ir-insns", t.ir_insns);
-  line("blocks.interp-fallbacks", t.fallbacks);
-  line("translate.us", t.translate_ns / 1000);
-  line("links", c.links);
-  line("code-pages.watched", c.pages_marked);
-  line("code-pages.checked", c.pages_checked);
-  line("code-cache.clears", c.clears);
-  line("warm.regions", t.regions);
-  line("warm.guest-insns", t.region_insns);
-  line("warm.installed", c.replaced);
-  line("warm.refused", t.refused);
-  line("warm.compile-us", t.compile_ns / 1000);
+  StatLines line;
+  add_translation_stats(line, cache, translator);
+  line("code-pages.watched", cache.counters.pages_marked);
+  line("code-pages.checked", cache.counters.pages_checked);
+  add_tier_stats(line, cache, translator);
   std::lock_guard lock(cpus_mutex_);
   Totals all = retired_;
   for (const UserVcpu* cpu : cpus_) all.add(cpu->counters);
@@ -131,7 +114,7 @@ std::string UserDbt::stats() const {
   line("cpus.exceptions", all.exceptions);
   line("cpus.access-faults", all.access_faults);
   line("cpus.polls", all.polls);
-  return text;
+  return line.text;
 }
 
 }  // namespace
