@@ -156,4 +156,46 @@ Next convert(T& t, const Insn& i) {
                      [&](u16 attr) { return To::from(t.b.emit(Op::fcvt, To::type, {get<From>(t, i.rs1)}, 0, attr)); });
 }
 
+// -- loads, stores and moves of bit patterns --
+template <class V>
+Next load(T& t, const Insn& i) {
+  if (!t.enter_fp(i, true)) return Next::stop;
+  if constexpr (V::type == ir::f64) {
+    set_bits(t, i.rd, t.b.load<I64>(t.x(i.rs1), {}, i.imm));
+  } else {
+    set(t, i.rd, t.b.load<V>(t.x(i.rs1), {}, i.imm));
+  }
+  return Next::go_on;
+}
+template <class V>
+Next store(T& t, const Insn& i) {
+  if (!t.enter_fp(i, false)) return Next::stop;
+  if constexpr (V::type == ir::f64) {
+    t.b.store(t.x(i.rs1), bits_of(t, i.rs2), {}, i.imm);
+  } else {
+    t.b.store(t.x(i.rs1), t.b.trunc<BitsOf<V>>(bits_of(t, i.rs2)), {}, i.imm);
+  }
+  return Next::go_on;
+}
+template <class V>
+Next to_register(T& t, const Insn& i) {  // sign-extended
+  if (!t.enter_fp(i, false)) return Next::stop;
+  if constexpr (V::type == ir::f64) {
+    t.set_x(i.rd, bits_of(t, i.rs1));
+  } else {
+    t.set_x(i.rd, t.b.sext<I64>(t.b.trunc<BitsOf<V>>(bits_of(t, i.rs1))));
+  }
+  return Next::go_on;
+}
+template <class V>
+Next from_register(T& t, const Insn& i) {
+  if (!t.enter_fp(i, true)) return Next::stop;
+  if constexpr (V::type == ir::f64) {
+    set_bits(t, i.rd, t.x(i.rs1));
+  } else {
+    set(t, i.rd, t.b.bitcast<V>(t.b.trunc<BitsOf<V>>(t.x(i.rs1))));
+  }
+  return Next::go_on;
+}
+
 }  // namespace mimus::riscv::translate::fp

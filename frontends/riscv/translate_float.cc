@@ -5,48 +5,14 @@ namespace mimus::riscv::translate {
 
 using namespace fp;
 
-// -- loads and stores move bits --
-Next flw(T& t, const Insn& i) {
-  if (!t.enter_fp(i, true)) return Next::stop;
-  set(t, i.rd, t.b.load<F32>(t.x(i.rs1), {}, i.imm));
-  return Next::go_on;
-}
-Next fld(T& t, const Insn& i) {
-  if (!t.enter_fp(i, true)) return Next::stop;
-  set_bits(t, i.rd, t.b.load<I64>(t.x(i.rs1), {}, i.imm));
-  return Next::go_on;
-}
-Next fsw(T& t, const Insn& i) {
-  if (!t.enter_fp(i, false)) return Next::stop;
-  t.b.store(t.x(i.rs1), t.b.trunc<I32>(bits_of(t, i.rs2)), {}, i.imm);
-  return Next::go_on;
-}
-Next fsd(T& t, const Insn& i) {
-  if (!t.enter_fp(i, false)) return Next::stop;
-  t.b.store(t.x(i.rs1), bits_of(t, i.rs2), {}, i.imm);
-  return Next::go_on;
-}
-
-Next fmv_x_w(T& t, const Insn& i) {
-  if (!t.enter_fp(i, false)) return Next::stop;
-  t.set_w(i.rd, t.b.trunc<I32>(bits_of(t, i.rs1)));
-  return Next::go_on;
-}
-Next fmv_x_d(T& t, const Insn& i) {
-  if (!t.enter_fp(i, false)) return Next::stop;
-  t.set_x(i.rd, bits_of(t, i.rs1));
-  return Next::go_on;
-}
-Next fmv_w_x(T& t, const Insn& i) {
-  if (!t.enter_fp(i, true)) return Next::stop;
-  set(t, i.rd, t.b.bitcast<F32>(t.w(i.rs1)));
-  return Next::go_on;
-}
-Next fmv_d_x(T& t, const Insn& i) {
-  if (!t.enter_fp(i, true)) return Next::stop;
-  set_bits(t, i.rd, t.x(i.rs1));
-  return Next::go_on;
-}
+Next flw(T& t, const Insn& i) { return load<F32>(t, i); }
+Next fld(T& t, const Insn& i) { return load<F64>(t, i); }
+Next fsw(T& t, const Insn& i) { return store<F32>(t, i); }
+Next fsd(T& t, const Insn& i) { return store<F64>(t, i); }
+Next fmv_x_w(T& t, const Insn& i) { return to_register<F32>(t, i); }
+Next fmv_x_d(T& t, const Insn& i) { return to_register<F64>(t, i); }
+Next fmv_w_x(T& t, const Insn& i) { return from_register<F32>(t, i); }
+Next fmv_d_x(T& t, const Insn& i) { return from_register<F64>(t, i); }
 
 // -- single precision --
 Next fmadd_s(T& t, const Insn& i) { return fused<F32>(t, i, false, false); }

@@ -59,26 +59,10 @@ Next round(T& t, const Insn& i, bool exact) {
 }  // namespace
 
 // -- Zfhmin --
-Next flh(T& t, const Insn& i) {
-  if (!t.enter_fp(i, true)) return Next::stop;
-  set(t, i.rd, t.b.load<F16>(t.x(i.rs1), {}, i.imm));
-  return Next::go_on;
-}
-Next fsh(T& t, const Insn& i) {
-  if (!t.enter_fp(i, false)) return Next::stop;
-  t.b.store(t.x(i.rs1), t.b.trunc<I16>(bits_of(t, i.rs2)), {}, i.imm);
-  return Next::go_on;
-}
-Next fmv_x_h(T& t, const Insn& i) {
-  if (!t.enter_fp(i, false)) return Next::stop;
-  t.set_x(i.rd, t.b.sext<I64>(t.b.trunc<I16>(bits_of(t, i.rs1))));
-  return Next::go_on;
-}
-Next fmv_h_x(T& t, const Insn& i) {
-  if (!t.enter_fp(i, true)) return Next::stop;
-  set(t, i.rd, t.b.bitcast<F16>(t.b.trunc<I16>(t.x(i.rs1))));
-  return Next::go_on;
-}
+Next flh(T& t, const Insn& i) { return load<F16>(t, i); }
+Next fsh(T& t, const Insn& i) { return store<F16>(t, i); }
+Next fmv_x_h(T& t, const Insn& i) { return to_register<F16>(t, i); }
+Next fmv_h_x(T& t, const Insn& i) { return from_register<F16>(t, i); }
 Next fcvt_s_h(T& t, const Insn& i) { return convert<F32, F16>(t, i); }
 Next fcvt_h_s(T& t, const Insn& i) { return convert<F16, F32>(t, i); }
 Next fcvt_d_h(T& t, const Insn& i) { return convert<F64, F16>(t, i); }
