@@ -11,9 +11,6 @@ constexpr u32 kMagic = 0x74726976;   // "virt"
 constexpr u32 kVendor = 0x554d494d;  // "MIMU"
 constexpr u64 kConfig = 0x100;
 
-void set_low(u64& address, u32 value) { address = (address & ~u64{0xffffffff}) | value; }
-void set_high(u64& address, u32 value) { address = (address & 0xffffffff) | u64{value} << 32; }
-
 }  // namespace
 
 // A null function: reads 0, writes are ignored. `device_` exists when they are called.
@@ -23,32 +20,26 @@ struct Mmio::Register {
   void (*write)(Mmio&, u32);
 };
 
+template <GuestPa QueueLayout::* Field, unsigned shift>
+void Mmio::set_address(Mmio& mmio, u32 value) {
+  mmio.window_.set_address_half<Field, shift>(value);
+}
+
 const Mmio::Register* Mmio::find_register(u64 offset) {
   using M = Mmio;
   static constexpr Register kRegisters[] = {
-      {0x000, [](M&) { return kMagic; }, nullptr},                  // MagicValue
-      {0x004, [](M&) { return 2u; }, nullptr},                      // Version
-      {0x008, [](M& m) { return u32(m.device_->id()); }, nullptr},  // DeviceID
-      {0x00c, [](M&) { return kVendor; }, nullptr},                 // VendorID
-      {0x010,                                                       // DeviceFeatures
-       [](M& m) {
-         const u32 word = m.device_features_sel_;
-         return word < 2 ? u32(m.device_->offered_features() >> (32 * word)) : 0;
-       },
-       nullptr},
-      {0x014, nullptr, [](M& m, u32 v) { m.device_features_sel_ = v; }},  // DeviceFeaturesSel
-      {0x020, nullptr, [](M& m, u32 v) { m.device_->set_driver_features(m.driver_features_sel_, v); }},
-      {0x024, nullptr, [](M& m, u32 v) { m.driver_features_sel_ = v; }},                        // DriverFeaturesSel
-      {0x030, nullptr, [](M& m, u32 v) { m.queue_sel_ = v; }},                                  // QueueSel
-      {0x034, [](M& m) { return m.selected() ? u32{m.selected()->max_size()} : 0; }, nullptr},  // QueueNumMax
-      {0x038, nullptr,                                                                          // QueueNum
-       [](M& m, u32 v) {
-         Queue* queue = m.selected_idle();
-         if (!queue) return;
-         if (!std::has_single_bit(v) || v > queue->max_size()) return m.device_->guest_error("bad queue size");
-         queue->layout().size = u16(v);
-       }},
-      {0x044, [](M& m) { return u32(m.selected() && m.selected()->layout().ready); },  // QueueReady
+      {0x000, [](M&) { return kMagic; }, nullptr},                               // MagicValue
+      {0x004, [](M&) { return 2u; }, nullptr},                                   // Version
+      {0x008, [](M& m) { return u32(m.device_->id()); }, nullptr},               // DeviceID
+      {0x00c, [](M&) { return kVendor; }, nullptr},                              // VendorID
+      {0x010, [](M& m) { return m.window_.device_features(); }, nullptr},        // DeviceFeatures
+      {0x014, nullptr, [](M& m, u32 v) { m.window_.device_features_sel = v; }},  // DeviceFeaturesSel
+      {0x020, nullptr, [](M& m, u32 v) { m.device_->set_driver_features(m.window_.driver_features_sel, v); }},
+      {0x024, nullptr, [](M& m, u32 v) { m.window_.driver_features_sel = v; }},  // DriverFeaturesSel
+      {0x030, nullptr, [](M& m, u32 v) { m.window_.queue_sel = v; }},            // QueueSel
+      {0x034, [](M& m) { return m.window_.selected() ? u32{m.window_.selected()->max_size()} : 0; }, nullptr},
+      {0x038, nullptr, [](M& m, u32 v) { m.window_.set_queue_size(v); }},                              // QueueNum
+      {0x044, [](M& m) { return u32(m.window_.selected() && m.window_.selected()->layout().ready); },  // QueueReady
        [](M& m, u32 v) { m.set_ready(v); }},
       {0x050, nullptr, [](M& m, u32 v) { m.device_->notify(v); }},  // QueueNotify
       {0x060, [](M& m) { return m.interrupt_status_; }, nullptr},   // InterruptStatus
@@ -62,30 +53,12 @@ const Mmio::Register* Mmio::find_register(u64 offset) {
          if (v == 0) return m.reset(ResetKind::warm);
          m.device_->set_status(u8(v));
        }},
-      {0x080, nullptr,
-       [](M& m, u32 v) {
-         if (Queue* q = m.selected_idle()) set_low(q->layout().desc, v);
-       }},
-      {0x084, nullptr,
-       [](M& m, u32 v) {
-         if (Queue* q = m.selected_idle()) set_high(q->layout().desc, v);
-       }},
-      {0x090, nullptr,
-       [](M& m, u32 v) {
-         if (Queue* q = m.selected_idle()) set_low(q->layout().driver, v);
-       }},
-      {0x094, nullptr,
-       [](M& m, u32 v) {
-         if (Queue* q = m.selected_idle()) set_high(q->layout().driver, v);
-       }},
-      {0x0a0, nullptr,
-       [](M& m, u32 v) {
-         if (Queue* q = m.selected_idle()) set_low(q->layout().device, v);
-       }},
-      {0x0a4, nullptr,
-       [](M& m, u32 v) {
-         if (Queue* q = m.selected_idle()) set_high(q->layout().device, v);
-       }},
+      {0x080, nullptr, set_address<&QueueLayout::desc, 0>},     // QueueDescLow
+      {0x084, nullptr, set_address<&QueueLayout::desc, 32>},    // QueueDescHigh
+      {0x090, nullptr, set_address<&QueueLayout::driver, 0>},   // QueueDriverLow
+      {0x094, nullptr, set_address<&QueueLayout::driver, 32>},  // QueueDriverHigh
+      {0x0a0, nullptr, set_address<&QueueLayout::device, 0>},   // QueueDeviceLow
+      {0x0a4, nullptr, set_address<&QueueLayout::device, 32>},  // QueueDeviceHigh
       // No shared memory regions: 4.2.2.1 asks for a length of -1.
       {0x0b0, [](M&) { return ~u32{0}; }, nullptr},                           // SHMLenLow
       {0x0b4, [](M&) { return ~u32{0}; }, nullptr},                           // SHMLenHigh
@@ -98,7 +71,7 @@ const Mmio::Register* Mmio::find_register(u64 offset) {
 }
 
 Mmio::Mmio(std::string name, IrqLine irq, std::unique_ptr<VirtioDevice> device)
-    : name_(std::move(name)), irq_(irq), device_(std::move(device)) {
+    : name_(std::move(name)), irq_(irq), device_(std::move(device)), window_{device_.get()} {
   if (device_) device_->attach(this);
 }
 
@@ -126,7 +99,7 @@ void Mmio::write(RegionId region, u64 offset, unsigned width, u64 value) {
 void Mmio::reset(ResetKind kind) {
   if (!device_) return;
   device_->reset();
-  device_features_sel_ = driver_features_sel_ = queue_sel_ = 0;
+  window_.reset();
   interrupt_status_ = 0;
   irq_.set(false);
 }
@@ -136,17 +109,10 @@ void Mmio::raise(u32 cause) {
   irq_.set(true);
 }
 
-Queue* Mmio::selected() { return queue_sel_ < device_->queue_count() ? &device_->queue(queue_sel_) : nullptr; }
-
-Queue* Mmio::selected_idle() {
-  Queue* queue = selected();
-  return queue && !queue->layout().ready ? queue : nullptr;
-}
-
 // 4.2.2.2: a driver takes a queue out of service only by a reset (VIRTIO_F_RING_RESET is not offered), so writing 0
 // changes nothing while the device runs.
 void Mmio::set_ready(u32 value) {
-  Queue* queue = selected();
+  Queue* queue = window_.selected();
   if (!queue) return;
   if (value & 1)
     queue->layout().ready = true;
@@ -160,9 +126,9 @@ void Mmio::visit_state(StateVisitor& visitor) {
   const u32 own = id;
   visitor.field("device_id", id);
   if (visitor.loading() && id != own) return visitor.reject("device_id", "another device sits in this slot");
-  visitor.field("device_features_sel", device_features_sel_);
-  visitor.field("driver_features_sel", driver_features_sel_);
-  visitor.field("queue_sel", queue_sel_);
+  visitor.field("device_features_sel", window_.device_features_sel);
+  visitor.field("driver_features_sel", window_.driver_features_sel);
+  visitor.field("queue_sel", window_.queue_sel);
   visitor.field("interrupt_status", interrupt_status_);
   if (device_) device_->visit_state(visitor);
   visitor.end();

@@ -9,6 +9,7 @@
 #include "core/device/device.h"
 #include "core/device/irq.h"
 #include "hw/virtio/device.h"
+#include "hw/virtio/driver_window.h"
 
 namespace mimus::virtio {
 
@@ -30,20 +31,18 @@ class Mmio final : public Device, private Transport {
  private:
   struct Register;  // one row of the register table
   static const Register* find_register(u64 offset);
+  template <GuestPa QueueLayout::* Field, unsigned shift>
+  static void set_address(Mmio& mmio, u32 value);
 
   void used_buffers(unsigned queue) override { raise(1); }
   void config_changed() override { raise(2); }
   void raise(u32 cause);
-  Queue* selected();       // the queue that QueueSel names; null if the device has no such queue
-  Queue* selected_idle();  // the same, but null while the queue is in use: its layout must not change then
   void set_ready(u32 value);
 
   std::string name_;
   IrqLine irq_;
   std::unique_ptr<VirtioDevice> device_;
-  u32 device_features_sel_ = 0;
-  u32 driver_features_sel_ = 0;
-  u32 queue_sel_ = 0;
+  DriverWindow window_;
   u32 interrupt_status_ = 0;
 };
 

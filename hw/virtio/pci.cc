@@ -26,9 +26,6 @@ u32 class_of(DeviceId id) {
 
 pci::Identity identity(DeviceId id) { return {0x1af4, u16(0x1040 + u16(id)), class_of(id), 1, 0x1af4, 0x1100}; }
 
-void set_low(u64& address, u64 value) { address = (address & ~u64{0xffffffff}) | u32(value); }
-void set_high(u64& address, u64 value) { address = (address & 0xffffffff) | value << 32; }
-
 }  // namespace
 
 // 4.1.4.3 Common configuration structure layout. `width` is the field's, 64-bit fields being two rows. A null function:
@@ -40,79 +37,57 @@ struct Pci::Register {
   void (*write)(Pci&, u64);
 };
 
+template <GuestPa QueueLayout::* Field, unsigned shift>
+u64 Pci::get_address(Pci& pci) {
+  return pci.window_.address_half<Field, shift>();
+}
+template <GuestPa QueueLayout::* Field, unsigned shift>
+void Pci::set_address(Pci& pci, u64 value) {
+  pci.window_.set_address_half<Field, shift>(u32(value));
+}
+
 const Pci::Register* Pci::find_register(u64 offset) {
   using P = Pci;
   static constexpr Register kRegisters[] = {
-      {0x00, 4, [](P& p) -> u64 { return p.device_features_sel_; },
-       [](P& p, u64 v) { p.device_features_sel_ = u32(v); }},
-      {0x04, 4,
-       [](P& p) -> u64 {
-         const u32 word = p.device_features_sel_;
-         return word < 2 ? u32(p.device_->offered_features() >> (32 * word)) : 0;
-       },
-       nullptr},
-      {0x08, 4, [](P& p) -> u64 { return p.driver_features_sel_; },
-       [](P& p, u64 v) { p.driver_features_sel_ = u32(v); }},
-      {0x0c, 4,
-       [](P& p) -> u64 {
-         const u32 word = p.driver_features_sel_;
-         return word < 2 ? u32(p.device_->driver_features() >> (32 * word)) : 0;
-       },
-       [](P& p, u64 v) { p.device_->set_driver_features(p.driver_features_sel_, u32(v)); }},
+      {0x00, 4, [](P& p) -> u64 { return p.window_.device_features_sel; },
+       [](P& p, u64 v) { p.window_.device_features_sel = u32(v); }},
+      {0x04, 4, [](P& p) -> u64 { return p.window_.device_features(); }, nullptr},
+      {0x08, 4, [](P& p) -> u64 { return p.window_.driver_features_sel; },
+       [](P& p, u64 v) { p.window_.driver_features_sel = u32(v); }},
+      {0x0c, 4, [](P& p) -> u64 { return p.window_.driver_features(); },
+       [](P& p, u64 v) { p.device_->set_driver_features(p.window_.driver_features_sel, u32(v)); }},
       {0x10, 2, [](P& p) -> u64 { return p.config_vector_; },
        [](P& p, u64 v) { p.config_vector_ = p.usable_vector(u16(v)); }},
       {0x12, 2, [](P& p) -> u64 { return p.device_->queue_count(); }, nullptr},
       {0x14, 1, [](P& p) -> u64 { return p.device_->status(); }, [](P& p, u64 v) { p.set_status(u8(v)); }},
       {0x15, 1, [](P& p) -> u64 { return u8(p.device_->config_generation()); }, nullptr},
-      {0x16, 2, [](P& p) -> u64 { return p.queue_sel_; }, [](P& p, u64 v) { p.queue_sel_ = u16(v); }},
-      {0x18, 2, [](P& p) -> u64 { return p.selected() ? p.selected()->layout().size : 0; },
+      {0x16, 2, [](P& p) -> u64 { return p.window_.queue_sel; }, [](P& p, u64 v) { p.window_.queue_sel = u16(v); }},
+      {0x18, 2, [](P& p) -> u64 { return p.window_.selected() ? p.window_.selected()->layout().size : 0; },
+       [](P& p, u64 v) { p.window_.set_queue_size(u32(v)); }},
+      {0x1a, 2, [](P& p) -> u64 { return p.window_.selected() ? p.queue_vectors_[p.window_.queue_sel] : kNoVector; },
        [](P& p, u64 v) {
-         Queue* q = p.selected_idle();
-         if (!q) return;
-         if (!std::has_single_bit(v) || v > q->max_size()) return p.device_->guest_error("bad queue size");
-         q->layout().size = u16(v);
+         if (p.window_.selected()) p.queue_vectors_[p.window_.queue_sel] = p.usable_vector(u16(v));
        }},
-      {0x1a, 2, [](P& p) -> u64 { return p.selected() ? p.queue_vectors_[p.queue_sel_] : kNoVector; },
-       [](P& p, u64 v) {
-         if (p.selected()) p.queue_vectors_[p.queue_sel_] = p.usable_vector(u16(v));
-       }},
-      {0x1c, 2, [](P& p) -> u64 { return p.selected() && p.selected()->layout().ready; },
+      {0x1c, 2, [](P& p) -> u64 { return p.window_.selected() && p.window_.selected()->layout().ready; },
        [](P& p, u64 v) {  // 4.1.4.3.2: a driver must not write 0
-         Queue* q = p.selected_idle();
+         Queue* q = p.window_.selected_idle();
          if (q && v == 1) q->layout().ready = true;
        }},
-      {0x1e, 2, [](P& p) -> u64 { return p.selected() ? p.queue_sel_ : 0; }, nullptr},  // queue_notify_off
-      {0x20, 4, [](P& p) -> u64 { return p.selected() ? u32(p.selected()->layout().desc) : 0; },
-       [](P& p, u64 v) {
-         if (Queue* q = p.selected_idle()) set_low(q->layout().desc, v);
-       }},
-      {0x24, 4, [](P& p) -> u64 { return p.selected() ? p.selected()->layout().desc >> 32 : 0; },
-       [](P& p, u64 v) {
-         if (Queue* q = p.selected_idle()) set_high(q->layout().desc, v);
-       }},
-      {0x28, 4, [](P& p) -> u64 { return p.selected() ? u32(p.selected()->layout().driver) : 0; },
-       [](P& p, u64 v) {
-         if (Queue* q = p.selected_idle()) set_low(q->layout().driver, v);
-       }},
-      {0x2c, 4, [](P& p) -> u64 { return p.selected() ? p.selected()->layout().driver >> 32 : 0; },
-       [](P& p, u64 v) {
-         if (Queue* q = p.selected_idle()) set_high(q->layout().driver, v);
-       }},
-      {0x30, 4, [](P& p) -> u64 { return p.selected() ? u32(p.selected()->layout().device) : 0; },
-       [](P& p, u64 v) {
-         if (Queue* q = p.selected_idle()) set_low(q->layout().device, v);
-       }},
-      {0x34, 4, [](P& p) -> u64 { return p.selected() ? p.selected()->layout().device >> 32 : 0; },
-       [](P& p, u64 v) {
-         if (Queue* q = p.selected_idle()) set_high(q->layout().device, v);
-       }},
+      {0x1e, 2, [](P& p) -> u64 { return p.window_.selected() ? p.window_.queue_sel : 0; },
+       nullptr},  // queue_notify_off
+      {0x20, 4, get_address<&QueueLayout::desc, 0>, set_address<&QueueLayout::desc, 0>},
+      {0x24, 4, get_address<&QueueLayout::desc, 32>, set_address<&QueueLayout::desc, 32>},
+      {0x28, 4, get_address<&QueueLayout::driver, 0>, set_address<&QueueLayout::driver, 0>},
+      {0x2c, 4, get_address<&QueueLayout::driver, 32>, set_address<&QueueLayout::driver, 32>},
+      {0x30, 4, get_address<&QueueLayout::device, 0>, set_address<&QueueLayout::device, 0>},
+      {0x34, 4, get_address<&QueueLayout::device, 32>, set_address<&QueueLayout::device, 32>},
   };
   const auto* found = std::ranges::lower_bound(kRegisters, offset, {}, &Register::offset);
   return found != std::end(kRegisters) && found->offset == offset ? found : nullptr;
 }
 
 Pci::Pci(const std::string& name, std::unique_ptr<VirtioDevice> device)
-    : Function(name, identity(device->id())), device_(std::move(device)) {
+    : Function(name, identity(device->id())), device_(std::move(device)), window_{device_.get()} {
   device_->attach(this);
   queue_vectors_.assign(device_->queue_count(), kNoVector);
   add_bar(kStructuresBar, pci::BarKind::memory64, kWindowBytes);
@@ -219,8 +194,7 @@ void Pci::set_status(u8 value) {
 
 void Pci::function_reset() {
   set_status(0);
-  device_features_sel_ = driver_features_sel_ = 0;
-  queue_sel_ = 0;
+  window_.reset();
 }
 
 // 4.1.5.3, 4.1.5.4: with MSI-X the ISR status stays untouched.
@@ -240,13 +214,6 @@ u8 Pci::take_isr() {
   return value;
 }
 
-Queue* Pci::selected() { return queue_sel_ < device_->queue_count() ? &device_->queue(queue_sel_) : nullptr; }
-
-Queue* Pci::selected_idle() {
-  Queue* queue = selected();
-  return queue && !queue->layout().ready ? queue : nullptr;
-}
-
 void Pci::visit_function(StateVisitor& visitor) {
   visitor.begin("virtio-pci", 1);
   visitor.field("config_vector", config_vector_);
@@ -255,9 +222,9 @@ void Pci::visit_function(StateVisitor& visitor) {
     if (visitor.loading() && usable_vector(vector) != vector)
       return visitor.reject("queue_vector", "no such MSI-X vector");
   }
-  visitor.field("device_features_sel", device_features_sel_);
-  visitor.field("driver_features_sel", driver_features_sel_);
-  visitor.field("queue_sel", queue_sel_);
+  visitor.field("device_features_sel", window_.device_features_sel);
+  visitor.field("driver_features_sel", window_.driver_features_sel);
+  visitor.field("queue_sel", window_.queue_sel);
   visitor.field("isr", isr_);
   device_->visit_state(visitor);
   visitor.end();

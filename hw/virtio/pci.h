@@ -9,6 +9,7 @@
 
 #include "hw/pci/function.h"
 #include "hw/virtio/device.h"
+#include "hw/virtio/driver_window.h"
 
 namespace mimus::virtio {
 
@@ -36,10 +37,12 @@ class Pci final : public pci::Function, private Transport {
   void add_structures();
   u32 add_structure(u8 type, u32 offset, u32 bytes, u32 capability_bytes);
   static const Register* find_register(u64 offset);
+  template <GuestPa QueueLayout::* Field, unsigned shift>
+  static u64 get_address(Pci& pci);
+  template <GuestPa QueueLayout::* Field, unsigned shift>
+  static void set_address(Pci& pci, u64 value);
   void set_status(u8 value);
   u16 usable_vector(u16 vector) const { return vector < msix_vectors() ? vector : kNoVector; }
-  Queue* selected();
-  Queue* selected_idle();
   u8 take_isr();
   struct Window {
     u32 bar, offset, length;
@@ -49,9 +52,7 @@ class Pci final : public pci::Function, private Transport {
   std::unique_ptr<VirtioDevice> device_;
   std::vector<u16> queue_vectors_;
   u16 config_vector_ = kNoVector;
-  u32 device_features_sel_ = 0;
-  u32 driver_features_sel_ = 0;
-  u16 queue_sel_ = 0;
+  DriverWindow window_;
   u8 isr_ = 0;
   u32 access_capability_ = 0;  // offset of the PCI configuration access capability
 };
