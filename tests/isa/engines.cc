@@ -48,10 +48,10 @@ std::unique_ptr<Engine> make_llvm(const RuntimeLayout& layout) {
                                      });
 }
 
-constexpr EngineRow kEngines[] = {{"interp", make_interp_engine, false, 1},
-                                  {"interp_passes", make_interp_engine, true, 1},
-                                  {"baseline", make_baseline, true, 1},
-                                  {"llvm", make_llvm, true, 50}};
+constexpr EngineRow kEngines[] = {{"interp", make_interp_engine, false, false, 1},
+                                  {"interp_passes", make_interp_engine, true, false, 1},
+                                  {"baseline", make_baseline, true, false, 1},
+                                  {"llvm", make_llvm, true, true, 30}};
 
 }  // namespace
 

@@ -14,6 +14,7 @@ struct EngineRow {
   std::string_view name;
   std::unique_ptr<Engine> (*make)(const RuntimeLayout&);  // owns all that the engine needs
   bool passes;                                            // blocks go through the passes first
+  bool regions;       // what a block leads to directly is compiled with it, as one region
   unsigned slowness;  // random tests divide their counts by it: what a translation costs, compared with interp
 };
 

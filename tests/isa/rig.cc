@@ -14,6 +14,7 @@ namespace mimus::test {
 namespace {
 
 constexpr unsigned kTlbEntries = 16;
+constexpr size_t kRegionBlocks = 32;
 
 u32 csr_number(std::string_view name) {
   for (u32 n = 0; n < 4096; ++n) {
@@ -154,6 +155,7 @@ Rig::Rig(const EngineRow& engine, const riscv::CpuModel& model, GuestPa ram, u64
       engine_(engine.make(layout_)),
       fallback_(engines()[0].make(layout_)),
       passes_(engine.passes),
+      regions_(engine.regions),
       owner_(frontend_->make_state(0)),
       state_(static_cast<riscv::RiscvState*>(owner_.get())),
       tlb_(kTlbEntries),
@@ -260,30 +262,54 @@ ir::Block Rig::translate(GuestPc pc, unsigned max_insns) {
   return block;
 }
 
+ir::Block Rig::translate_block(const ir::BlockKey& key, const CodeBytes& code) {
+  ir::Block block;
+  block.key = key;
+  frontend_->translate(code, {}, block);
+  const ir::TextContext context{frontend_->layout(), frontend_->helpers()};
+  auto verified = ir::verify(block, context);
+  EXPECT_TRUE(verified.has_value()) << verified.error().message;
+  if (passes_) {
+    passes::convert_hammocks(block, context);
+    passes::run_passes(block, context);
+  }
+  return block;
+}
+
+// The block at `entry` and what it leads to directly within `code`.
+std::vector<ir::Block> Rig::form_region(const ir::BlockKey& entry, const CodeBytes& code) {
+  std::vector<ir::Block> blocks{translate_block(entry, code)};
+  for (size_t next = 0; regions_ && next < blocks.size(); ++next) {
+    for (const ir::Exit& exit : std::vector(blocks[next].exits)) {
+      const u64 offset = exit.target - entry.pc;
+      const bool direct = exit.kind == ir::Exit::Kind::jump || exit.kind == ir::Exit::Kind::call;
+      const bool known = std::ranges::any_of(blocks, [&](const ir::Block& b) { return b.key.pc == exit.target; });
+      if (!direct || known || offset >= code.first_page_bytes || blocks.size() == kRegionBlocks) continue;
+      const CodeBytes rest{exit.target, code.bytes.subspan(offset), u32(code.first_page_bytes - offset),
+                           code.next_fault};
+      blocks.push_back(translate_block({entry.physical + offset, exit.target, entry.mode}, rest));
+    }
+  }
+  return blocks;
+}
+
 Rig::Translated* Rig::find_code() {
   CodeBytes code;
   std::vector<u8> bytes;
   ir::BlockKey key{0, state_->pc, state_->mode_key};
   if (!fetch(state_->pc, code, bytes, key.physical)) return nullptr;
   auto [it, added] = cache_.try_emplace(key);
-  if (added) {
-    it->second.block.key = key;
-    frontend_->translate(code, {}, it->second.block);
+  if (!added) return &it->second;
+  it->second.blocks = form_region(key, code);
+  ir::Region region;
+  for (const ir::Block& block : it->second.blocks) region.blocks.push_back(&block);
+  auto prepared = engine_->prepare(region, {});
+  if (!prepared) {
     const ir::TextContext context{frontend_->layout(), frontend_->helpers()};
-    auto verified = ir::verify(it->second.block, context);
-    EXPECT_TRUE(verified.has_value()) << verified.error().message;
-    if (passes_) {
-      passes::convert_hammocks(it->second.block, context);
-      passes::run_passes(it->second.block, context);
-    }
-    const ir::Region region{{&it->second.block}};
-    auto prepared = engine_->prepare(region, {});
-    if (!prepared) {
-      if (!declined++) first_decline = prepared.error().message + "\n" + ir::print(it->second.block, context);
-      prepared = fallback_->prepare(region, {});
-    }
-    it->second.code = std::move(*prepared);
+    if (!declined++) first_decline = prepared.error().message + "\n" + ir::print(*region.blocks[0], context);
+    prepared = fallback_->prepare({{region.blocks[0]}}, {});
   }
+  it->second.code = std::move(*prepared);
   return &it->second;
 }
 

@@ -77,7 +77,7 @@ class Rig final : public CpuPort {
  private:
   friend struct RigRuntime;
   struct Translated {
-    ir::Block block;
+    std::vector<ir::Block> blocks;  // [0] is the entry
     std::unique_ptr<Code> code;
   };
   struct KeyOrder {
@@ -90,6 +90,8 @@ class Rig final : public CpuPort {
   void drop_code() { cache_.clear(); }
   bool fetch(GuestPc pc, CodeBytes& code, std::vector<u8>& bytes, GuestPa& physical);
   Translated* find_code();
+  std::vector<ir::Block> form_region(const ir::BlockKey& entry, const CodeBytes& code);
+  ir::Block translate_block(const ir::BlockKey& key, const CodeBytes& code);
   void install(GuestVa va, const Translation& mapping, Access access);
   GuestPa physical_of(const u8* host) const;
   void leave_at(CpuState* state, u64 site);  // makes state->pc exact for a slow path called from `site`
@@ -97,7 +99,7 @@ class Rig final : public CpuPort {
   std::unique_ptr<Frontend> frontend_;
   RuntimeLayout layout_;
   std::unique_ptr<Engine> engine_, fallback_;
-  bool passes_;
+  bool passes_, regions_;
   PhysicalMemory memory_;
   std::unique_ptr<CpuState, void (*)(CpuState*)> owner_;
   riscv::RiscvState* state_;
