@@ -96,7 +96,7 @@ class Qemu:
                       + (",readonly=on" if disk.readonly else ""), "-device", f"{DISK_DEVICES[disk.interface, machine.virtio]},drive=d{index}"]
         if machine.network:
             words += ["-netdev", "user,id=n0" + "".join(f",hostfwd=tcp:127.0.0.1:{a}-:{b}" for a, b in machine.forwards),
-                      "-device", ("virtio-net-pci" if machine.virtio == "pci" else "virtio-net-device") + ",netdev=n0"]
+                      "-device", ("virtio-net-pci,romfile=" if machine.virtio == "pci" else "virtio-net-device") + ",netdev=n0"]
         return words
 
 
