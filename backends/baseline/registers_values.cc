@@ -101,11 +101,20 @@ void Registers::load_xmm(int r, u32 root) {
       a_.movsd(to, qword[where]);
     else if (bytes == 4)
       a_.movss(to, dword[where]);
-    else
-      failure_ = "a value of odd size";
+    else  // a narrow integer, extended and looked at as a float
+      load_narrow_xmm(to, where, bytes);
   } else {
     failure_ = "a value without a place";
   }
+}
+
+void Registers::load_narrow_xmm(const Xbyak::Xmm& to, const Xbyak::RegExp& where, unsigned bytes) {
+  const Xbyak::Reg32 t(temp());
+  if (bytes == 2)
+    a_.movzx(t, word[where]);
+  else
+    a_.movzx(t, byte[where]);
+  a_.movd(to, t);
 }
 
 int Registers::gpr(ValueId value) {

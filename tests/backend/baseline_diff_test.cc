@@ -68,6 +68,16 @@ TEST(BaselineDiff, CrowdedConversions) {
   expect_like_interp({.random = o, .first_seed = 28000, .seeds = 150}, emit::HostFeatures::none());
 }
 
+// Narrow integers, extended and then looked at as floats, when they have lost their registers.
+TEST(BaselineDiff, CrowdedNarrowFloats) {
+  using enum ir::Op;
+  RandomOptions o;
+  o.vectors = o.wide = o.odd_floats = o.exits = false;
+  o.only = {trunc, trunc, zext, zext, load, bitcast, bitcast, bitcast, fadd, fmul, fle, box, read, write};
+  o.ops = 12;
+  expect_like_interp({.random = o, .first_seed = 29000, .seeds = 300});
+}
+
 TEST(BaselineDiff, Everything) { expect_like_interp({.first_seed = 31000, .seeds = 250, .optimise = true}); }
 
 TEST(BaselineDiff, WithoutHostExtensions) {
