@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <vector>
 
@@ -83,7 +84,10 @@ void check_again(int fd, bool was_whole) {
   if (!metadata && was_whole) std::abort();
   if (!metadata) return;
   const auto report = qcow2::check(**metadata, {});
-  if (was_whole && (!report || report->errors != 0)) std::abort();
+  if (!was_whole || (report && report->errors == 0)) return;
+  if (report)
+    for (const std::string& message : report->messages) std::fprintf(stderr, "%s\n", message.c_str());
+  std::abort();
 }
 
 bool is_whole(int fd) {

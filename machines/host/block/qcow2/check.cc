@@ -106,10 +106,9 @@ void Census::table(const L2Table& table, u64 l1_index, bool active) {
       error(fmt::format("{}guest cluster {}: its entry {:#x} is misplaced", whose_, guest, table.entries[i]));
     if (!entry.points()) continue;
     const bool packed = entry.kind == Entry::Kind::compressed;
-    // The last sector of compressed bytes may be cut short by the end of the file.
-    const u64 end = align_up(metadata_.file().size(), header_.cluster_bytes());
-    const u64 left = end - std::min(end, entry.offset);
-    const u64 bytes = packed ? std::clamp<u64>(left, 1, entry.bytes) : header_.cluster_bytes();
+    // The end of the file may cut compressed bytes short within their last cluster. Not by more: who frees them would
+    // free what has been put behind that end since.
+    const u64 bytes = packed ? entry.bytes : header_.cluster_bytes();
     if (!use(entry.offset, bytes, Kind::data, "data") || !active) continue;
     ++report.data_clusters;
     report.compressed_clusters += packed;
