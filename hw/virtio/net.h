@@ -1,7 +1,8 @@
 // virtio network device over a NetEndpoint.
 // Wiring: queue 0 receives, queue 1 transmits, queue 2 is the control queue. Frames that find no buffer stay with the
-// endpoint. Checksum offload in the transmit direction is done here (VIRTIO_NET_F_CSUM): native code sums faster than
-// the guest does.
+// endpoint. Checksum offload in the transmit direction (VIRTIO_NET_F_CSUM) is done here when the endpoint leaves it to
+// us: native code sums faster than the guest does. Segmentation and the offloads of the receive direction are offered
+// when the endpoint takes part.
 // Source: VIRTIO 1.2, 5.1 (network device).
 #pragma once
 
@@ -42,7 +43,12 @@ class Net final : public VirtioDevice {
   void stopped() override;
   void visit_device(StateVisitor& visitor) override;
 
-  bool deliver(std::span<const u8> frame);
+  struct Header;
+  bool deliver(const NetFrame& frame);
+  Header receive_header(const NetFrame& frame) const;
+  void allow_offloads();
+  bool describe(const Header& header, NetFrame& frame) const;
+  void send(NetFrame frame);
   bool take_buffers(u64 bytes, std::vector<Chain>& chains);
   void transmit(Chain& chain);
   void control(Chain& chain);
@@ -51,6 +57,7 @@ class Net final : public VirtioDevice {
   bool mac_command(u8 command, std::span<const u8> data);
 
   NetEndpoint& network_;
+  const NetOffloads takes_, gives_;  // of the network
   const Options options_;
   Config config_;
   NetFilter filter_;

@@ -7,11 +7,10 @@
 #include <vector>
 
 #include "core/base/types.h"
+#include "core/endpoint/net_endpoint.h"
 #include "core/state/visitor.h"
 
 namespace mimus::virtio {
-
-using MacAddress = std::array<u8, 6>;
 
 class NetFilter {
  public:

@@ -46,7 +46,10 @@ void add_run_options(CLI::App& app, RunOptions& o, Raw& raw) {
   app.add_option("--disk", o.disks,
                  "FILE[,format=raw|qcow2][,if=virtio|nvme][,readonly][,snapshot=on][,serial=TEXT]\n[,aio=auto|io_uring|"
                  "threads]; once for each");
-  app.add_option("--net", o.networks, "user[,hostfwd=tcp:[HOST]:PORT-[GUEST]:PORT][,restrict] or none; once for each");
+  app.add_option(
+      "--net", o.networks,
+      "user[,hostfwd=tcp:[HOST]:PORT-[GUEST]:PORT][,restrict], tap=NAME[,bridge=NAME], link=PATH[,peer=PATH]\n"
+      "or none; all with [,mac=ADDRESS][,pcap=FILE]; once for each");
   app.add_option("--serial", o.serial, "stdio, file:PATH, socket:PATH, socket:[HOST:]PORT or none")
       ->capture_default_str();
   app.add_option("--console", o.consoles, "A virtio console; values as for --serial, once for each");

@@ -92,7 +92,8 @@ class Session {
     }
     for (const std::string& spec : options_.networks) {
       MIMUS_TRY(auto network, open_net(spec, vm_.events(), vm_.clock(), &vm_));
-      if (network) config_.networks.push_back(&vm_.add_endpoint(std::move(network)));
+      if (network.endpoint)
+        config_.networks.push_back({&vm_.add_endpoint(std::move(network.endpoint)), network.mac});
     }
     if (options_.entropy == "host") {
       config_.entropy = &vm_.add_endpoint(std::make_unique<HostEntropy>());

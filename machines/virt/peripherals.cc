@@ -49,7 +49,9 @@ VirtioDevices make_virtio_devices(Vm& vm, const MachineConfig& config) {
   for (size_t i = 0; i < config.networks.size(); i++) {
     virtio::Net::Options options;
     options.mac[5] = u8(options.mac[5] + i);
-    devices.push_back(std::make_unique<virtio::Net>(fmt::format("net{}", i), *config.networks[i], options, wiring));
+    options.mac = config.networks[i].mac.value_or(options.mac);
+    devices.push_back(
+        std::make_unique<virtio::Net>(fmt::format("net{}", i), *config.networks[i].endpoint, options, wiring));
   }
   for (size_t i = 0; i < config.consoles.size(); i++) {
     devices.push_back(

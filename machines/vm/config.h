@@ -1,6 +1,7 @@
 // What a machine is to be built from, as the command line or a configuration file says. Endpoints belong to the Vm.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,11 @@ enum class DiskInterface { virtio, nvme };
 struct Disk {
   BlockEndpoint* endpoint;
   DiskInterface interface = DiskInterface::virtio;
+};
+
+struct Network {
+  NetEndpoint* endpoint;
+  std::optional<MacAddress> mac;  // absent: the board chooses one
 };
 
 // A bank of flash memory: what the file holds, and where changes go (null: nowhere).
@@ -39,7 +45,7 @@ struct MachineConfig {
   CharEndpoint* serial = nullptr;      // null: output is dropped
   std::vector<FlashBank> flash;        // firmware to execute, then variables; empty: no flash
   std::vector<Disk> disks;
-  std::vector<NetEndpoint*> networks;
+  std::vector<Network> networks;
   std::vector<CharEndpoint*> consoles;
   EntropyEndpoint* entropy = nullptr;
 };

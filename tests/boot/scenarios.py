@@ -224,9 +224,10 @@ class Files(BaseHTTPRequestHandler):
 class Server:
     """An HTTP server on the host's loopback for the duration of a `with` block."""
 
-    def __init__(self, content):
+    def __init__(self, content, address="127.0.0.1"):
         handler = type("Handler", (Files,), {"content": content})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        kind = type("HttpServer", (ThreadingHTTPServer,), {"address_family": socket.AF_INET6 if ":" in address else socket.AF_INET})
+        self._server = kind((address, 0), handler)
         self.port = self._server.server_address[1]
 
     def __enter__(self):
@@ -260,6 +261,57 @@ def network(context, smp=1):
             require(fetch_from_guest(port, context.wait(30)) == content, "what the host gets from the guest is damaged")
         run("ping -c 2 -W 5 10.0.2.2")
         power_off(console, context)
+
+
+def network_ipv6(context):
+    """The guest takes an address of its own from the router's advertisement and reaches the host's ::1."""
+    content = random.Random(2).randbytes(2 * MIB)
+    try:
+        server = Server(content, "::1")
+    except OSError as error:
+        raise Missing(f"::1 on the host ({error})") from error
+    with server, context.start(busybox("riscv64-initrd", network=True)) as console:
+        console.expect(PROMPT, context.wait(60))
+        run = partial(console.run, timeout=context.wait(60))
+        run("netup; ip link set eth0 down; ip link set eth0 up")  # asks the router again: netup has flushed all addresses
+        run("for i in $(seq 1 50); do ip -6 addr show eth0 | grep -v tentative | grep -q fec0: && break; sleep 0.2; done; "
+            "ip -6 addr show eth0 | grep fec0:")
+        run("ping6 -c 2 -W 5 fec0::2")
+        run(f"wget -q -O /tmp/file 'http://[fec0::2]:{server.port}/file'")
+        require(run("md5sum </tmp/file").split()[0] == hashlib.md5(content).hexdigest(), "the download is damaged")
+        power_off(console, context)
+
+
+def network_link(context):
+    """Two machines on a cable, one of them with two NICs and a capture file."""
+    cable, capture = f"link={context.scratch}/cable", context.scratch / "net.pcap"
+    first = busybox("riscv64-initrd", nets=(f"user,pcap={context.scratch}/user.pcap", f"{cable},pcap={capture}"))
+    second = busybox("riscv64-initrd", nets=(cable,), virtio="pci")
+    with context.start(first) as a, context.start(second) as b:
+        for console, device, address in ((a, "eth1", 1), (b, "eth0", 2)):
+            console.expect(PROMPT, context.wait(60))
+            console.run(f"ip addr add 192.168.7.{address}/24 dev {device}; ip link set {device} up")
+        a.run("mkdir -p /www; seq 1 300000 >/www/file; httpd -p 80 -h /www", timeout=context.wait(60))
+        b.run("ping -c 2 -W 5 192.168.7.1", timeout=context.wait(30))
+        b.run("wget -q -O /tmp/file http://192.168.7.1/file", timeout=context.wait(60))
+        sums = [console.run(f"md5sum <{path}").split()[0] for console, path in ((a, "/www/file"), (b, "/tmp/file"))]
+        require(sums[0] == sums[1], "the file is damaged")
+        a.process.kill()  # the capture is whole, however the run ends
+        b.run("! ping -c 1 -W 1 192.168.7.1 >/dev/null")
+        power_off(b, context)
+    packets, last = read_capture(capture)
+    require(packets > 100 and last == capture.stat().st_size, f"the capture holds {packets} packets, {last} bytes of it whole")
+
+
+def read_capture(path):
+    """Number of packets in a capture file, and where the last whole one ends."""
+    data = path.read_bytes()
+    require(data[:4] == b"\x4d\x3c\xb2\xa1" and data[20:24] == b"\1\0\0\0", "header of the capture file")
+    packets, at = 0, 24
+    while at + 16 <= len(data) and at + 16 + int.from_bytes(data[at + 8:at + 12], "little") <= len(data):
+        at += 16 + int.from_bytes(data[at + 8:at + 12], "little")
+        packets += 1
+    return packets, at
 
 
 # ---- firmware ----
@@ -397,6 +449,8 @@ SCENARIOS = {scenario.name: scenario for scenario in (
     Scenario("disk-write-smp4", partial(disk_write, smp=4), "the same on 4 harts", long=True),
     Scenario("network", network, "HTTP both ways through the NAT"),
     Scenario("network-smp4", partial(network, smp=4), "the same on 4 harts", long=True),
+    Scenario("network-ipv6", network_ipv6, "HTTP over IPv6 through the NAT"),
+    Scenario("network-link", network_link, "two machines on a cable, packet capture"),
     Scenario("installer", installer, "Debian's installer to its first dialogue", timeout=300),
     Scenario("debian", debian, "Debian 13 with systemd: login, network, files, power-off", timeout=1500, long=True),
     Scenario("debian-baseline", debian, "the same, baseline", "baseline", timeout=1500, long=True),

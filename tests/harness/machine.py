@@ -37,6 +37,7 @@ class Machine:
     disks: tuple = ()
     network: bool = False
     forwards: tuple = ()  # of (port on the host's loopback, port in the guest), TCP
+    nets: tuple = ()      # further networks as --net describes them; Mimus only
     virtio: str = "mmio"  # or "pci"
     smp: int = 1
     memory: str = "512M"
@@ -64,6 +65,8 @@ class Mimus:
                       + f",if={disk.interface}"]
         if machine.network:
             words += ["--net", "user" + "".join(f",hostfwd=tcp:127.0.0.1:{a}-:{b}" for a, b in machine.forwards)]
+        for net in machine.nets:
+            words += ["--net", net]
         return words
 
 

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <condition_variable>
@@ -17,6 +18,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/base/internet_sum.h"
 #include "machines/host/net/user_net.h"
 
 namespace mimus {
@@ -127,10 +129,10 @@ struct NetTest : ::testing::Test {
     std::scoped_lock guard(machine_lock);
     auto opened = open_net(spec, events, clock);
     ASSERT_TRUE(opened) << opened.error().message;
-    net = std::move(*opened);
-    net->attach([this](std::span<const u8> frame) {
+    net = std::move(opened->endpoint);
+    net->attach([this](const NetFrame& frame) {
       if (!accepting) return false;
-      frames.emplace_back(frame.begin(), frame.end());
+      frames.emplace_back(frame.bytes.begin(), frame.bytes.end());
       arrived.notify_all();
       return true;
     });
@@ -145,7 +147,7 @@ struct NetTest : ::testing::Test {
   }
   void send(const Bytes& frame) {
     std::scoped_lock guard(machine_lock);
-    net->send(frame);
+    net->send({.bytes = frame});
   }
   // The next frame that fits, answering ARP requests for the guest on the way.
   std::optional<Bytes> await(const std::function<bool(const Bytes&)>& fits) {
@@ -156,8 +158,8 @@ struct NetTest : ::testing::Test {
       frames.pop_front();
       if (fits(frame)) return frame;
       if (get16(frame, 12) == 0x0806 && get16(frame, 20) == 1 && get32(frame, 38) == 0x0a00020f)
-        net->send(ethernet({frame.begin() + 6, frame.begin() + 12}, 0x0806,
-                           arp(2, 0x0a00020f, {frame.begin() + 22, frame.begin() + 28}, get32(frame, 28))));
+        net->send({.bytes = ethernet({frame.begin() + 6, frame.begin() + 12}, 0x0806,
+                                     arp(2, 0x0a00020f, {frame.begin() + 22, frame.begin() + 28}, get32(frame, 28)))});
     }
   }
   static bool is_udp(const Bytes& frame, u16 to_port) {
@@ -178,7 +180,7 @@ struct NetTest : ::testing::Test {
 TEST_F(NetTest, None) {
   auto none = open_net("none", events, clock);
   ASSERT_TRUE(none);
-  EXPECT_EQ(*none, nullptr);
+  EXPECT_EQ(none->endpoint, nullptr);
 }
 
 TEST_F(NetTest, DhcpGivesTheAddress) {
@@ -255,6 +257,27 @@ TEST_F(NetTest, TcpForwardOpensAConnectionToTheGuest) {
   close(fd);
 }
 
+// Router solicitation and advertisement (RFC 4861, 4.1 and 4.2): the prefix for the guest's own address.
+TEST_F(NetTest, Ipv6RouterAdvertisesThePrefix) {
+  open("user");
+  Bytes packet;
+  put32(packet, 0x60000000);
+  put32(packet, 8 << 16 | 58 << 8 | 255);
+  for (u32 word : {0xfe800000u, 0u, 0x505400ffu, 0xfe123456u, 0xff020000u, 0u, 0u, 2u}) put32(packet, word);
+  put32(packet, 133u << 24);
+  put32(packet, 0);
+  const u16 sum = u16(~internet_sum(std::span(packet).subspan(8), 8 + 58));
+  packet[42] = u8(sum >> 8);
+  packet[43] = u8(sum);
+  send(ethernet({0x33, 0x33, 0, 0, 0, 2}, 0x86dd, packet));
+  const auto advertisement =
+      await([](const Bytes& f) { return f.size() > 60 && get16(f, 12) == 0x86dd && f[20] == 58 && f[54] == 134; });
+  ASSERT_TRUE(advertisement);
+  const Bytes prefix = {0xfe, 0xc0, 0, 0, 0, 0, 0, 0};
+  EXPECT_NE(std::search(advertisement->begin() + 54, advertisement->end(), prefix.begin(), prefix.end()),
+            advertisement->end());
+}
+
 TEST_F(NetTest, PortInUse) {
   HostSocket taken;
   const std::string port = std::to_string(taken.port);
@@ -274,7 +297,13 @@ TEST_F(NetTest, MessagesForUsers) {
     EXPECT_NE(message.find(part), std::string::npos) << message;
   };
   expect("bridge", "there are: user");
-  expect("user,mtu=9000", "unknown option 'mtu'; there are: hostfwd, restrict");
+  expect("tap", "there are: user, tap=NAME");
+  expect("user=1", "there are: user, tap=NAME");
+  expect("tap=much-too-long-a-name", "not a name of an interface");
+  expect("link=" + std::string(200, 'x'), "too long");
+  expect("user,mac=52:54:00:12:34", "is not an Ethernet address");
+  expect("user,mac=53:54:00:12:34:56", "is a group's address");
+  expect("user,mtu=9000", "unknown option 'mtu'; there are: mac, pcap, hostfwd, restrict");
   expect("user,hostfwd=2222", "hostfwd=2222: it has the form");
   expect("user,hostfwd=sctp::1-:1", "'sctp' is neither tcp nor udp");
   expect("user,hostfwd=tcp::70000-:22", "'70000' is not a port");

@@ -7,11 +7,23 @@ namespace mimus::virtio {
 namespace {
 
 struct FakeNetwork : NetEndpoint {
-  void send(std::span<const u8> frame) override { sent.emplace_back(frame.begin(), frame.end()); }
-  void attach(std::function<bool(std::span<const u8>)> function) override { deliver = function; }
+  explicit FakeNetwork(NetOffloads offloads = {}) : can(offloads) {}
+  void send(const NetFrame& frame) override {
+    sent.emplace_back(frame.bytes.begin(), frame.bytes.end());
+    last = frame;
+  }
+  void attach(Deliver function) override { give = function; }
   void ready() override { ++readies; }
-  std::function<bool(std::span<const u8>)> deliver;
+  NetOffloads takes() const override { return can; }
+  NetOffloads gives() const override { return can; }
+  void allow(const NetOffloads& offloads) override { allowed = offloads; }
+
+  bool deliver(const std::vector<u8>& frame) { return give({.bytes = frame}); }
+
+  NetOffloads can, allowed;
+  Deliver give;
   std::vector<std::vector<u8>> sent;
+  NetFrame last;  // its bytes are gone
   int readies = 0;
 };
 
@@ -163,6 +175,94 @@ TEST_F(NetTest, StateRoundTrip) {
   EXPECT_EQ(board2.get<u16>(rx.used() + 2), 0);
   EXPECT_TRUE(network2.deliver(frame_to(0x56)));
   EXPECT_EQ(board2.get<u16>(rx.used() + 2), 1);
+}
+
+// A board whose network takes part in every offload.
+struct OffloadTest : ::testing::Test {
+  static constexpr u64 kCsum = 1 << 0, kGuestCsum = 1 << 1, kGuestTso4 = 1 << 7, kGuestTso6 = 1 << 8,
+                       kHostTso4 = 1 << 11, kHostTso6 = 1 << 12;
+  static constexpr u64 kAll = kCsum | kGuestCsum | kGuestTso4 | kGuestTso6 | kHostTso4 | kHostTso6;
+
+  OffloadTest() {
+    driver.negotiate(kFeatureVersion1 | kMrg | kAll);
+    driver.set_queue(0, rx);
+    driver.set_queue(1, tx);
+    driver.start();
+  }
+  // Sends a header and `bytes` of frame, whose TCP header at 34 says that it has five words.
+  void send(u8 flags, u8 type, u16 start, u16 offset, u32 bytes, u16 size = 1448) {
+    board.fill(kBuffers, 12 + bytes, 1);
+    for (unsigned i = 0; i < 12; ++i) board.put<u8>(kBuffers + i, 0);
+    board.put<u8>(kBuffers, flags);
+    board.put<u8>(kBuffers + 1, type);
+    board.put<u16>(kBuffers + 4, size);
+    board.put<u16>(kBuffers + 6, start);
+    board.put<u16>(kBuffers + 8, offset);
+    board.put<u8>(kBuffers + 12 + 34 + 12, 5 << 4);
+    tx.add({{kBuffers, 12 + bytes}});
+    driver.notify(1);
+  }
+
+  Board board;
+  FakeNetwork network{{true, true, true}};
+  Mmio mmio{"virtio2", {&board.irq, 1}, std::make_unique<Net>("net0", network, Net::Options{}, board.wiring())};
+  MmioDriver driver{mmio};
+  RingDriver rx{board, kRam + 0x10000, 16}, tx{board, kRam + 0x18000, 16};
+};
+
+TEST_F(OffloadTest, Negotiation) {
+  EXPECT_TRUE(network.allowed.checksum && network.allowed.tcp4 && network.allowed.tcp6);
+  mmio.write(0, 0x70, 4, 0);
+  EXPECT_FALSE(network.allowed.checksum || network.allowed.tcp4 || network.allowed.tcp6);
+  driver.negotiate(kFeatureVersion1 | kMrg | kGuestTso4);  // without checksums: the driver breaks a rule
+  driver.set_queue(0, rx);
+  driver.start();
+  EXPECT_FALSE(network.allowed.checksum || network.allowed.tcp4);
+}
+
+TEST_F(OffloadTest, LeavesChecksumsAndSegmentsToTheNetwork) {
+  send(1, 1, 34, 16, 5000);
+  ASSERT_EQ(network.sent.size(), 1u);
+  EXPECT_EQ(network.sent[0].size(), 5000u);
+  EXPECT_TRUE(network.last.needs_checksum);
+  EXPECT_EQ(network.last.checksum_start, 34);
+  EXPECT_EQ(network.last.checksum_offset, 16);
+  EXPECT_EQ(network.last.segments, NetFrame::Segments::tcp4);
+  EXPECT_EQ(network.last.header_bytes, 54);
+  EXPECT_EQ(network.last.segment_bytes, 1448);
+  send(1, 4, 34, 16, 5000);
+  EXPECT_EQ(network.last.segments, NetFrame::Segments::tcp6);
+}
+
+TEST_F(OffloadTest, RefusesHeadersThatDoNotFit) {
+  send(0, 1, 34, 16, 5000);     // segments without a checksum
+  send(1, 3, 34, 16, 5000);     // UDP was not offered
+  send(1, 1, 34, 16, 5000, 0);  // segments of nothing
+  send(1, 1, 34, 16, 40);       // no TCP header
+  send(1, 0, 4990, 16, 5000);   // the checksum is outside
+  EXPECT_TRUE(network.sent.empty());
+  EXPECT_EQ(board.errors.lines.size(), 5u);
+  EXPECT_EQ(tx.used_idx(), 5);
+}
+
+TEST_F(OffloadTest, ReceivesWhatIsToBeDone) {
+  rx.add({{kBuffers, 200, true}});
+  const auto bytes = frame_to(0x56, 150);
+  NetFrame frame{.bytes = bytes, .needs_checksum = true, .checksum_start = 34, .checksum_offset = 16};
+  frame.segments = NetFrame::Segments::tcp4;
+  frame.header_bytes = 54;
+  frame.segment_bytes = 50;
+  EXPECT_TRUE(network.give(frame));
+  EXPECT_EQ(board.get<u8>(kBuffers), 1);      // VIRTIO_NET_HDR_F_NEEDS_CSUM
+  EXPECT_EQ(board.get<u8>(kBuffers + 1), 1);  // VIRTIO_NET_HDR_GSO_TCPV4
+  EXPECT_EQ(board.get<u16>(kBuffers + 2), 54);
+  EXPECT_EQ(board.get<u16>(kBuffers + 4), 50);
+  EXPECT_EQ(board.get<u16>(kBuffers + 6), 34);
+  EXPECT_EQ(board.get<u16>(kBuffers + 8), 16);
+  rx.add({{kBuffers, 200, true}});
+  EXPECT_TRUE(network.give({.bytes = bytes, .checked = true}));
+  EXPECT_EQ(board.get<u8>(kBuffers), 2);  // VIRTIO_NET_HDR_F_DATA_VALID
+  EXPECT_EQ(board.get<u8>(kBuffers + 1), 0);
 }
 
 }  // namespace

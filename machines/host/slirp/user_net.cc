@@ -20,6 +20,7 @@
 #include <utility>
 
 #include "core/base/module.h"
+#include "machines/host/net/segment_joiner.h"
 #include "machines/host/net/user_net.h"
 
 namespace mimus {
@@ -47,11 +48,15 @@ class UserNet final : public NetEndpoint {
   ~UserNet() override;
   Expected<void> start(const UserNetConfig& config);
 
-  void send(std::span<const u8> frame) override;
-  void attach(std::function<bool(std::span<const u8>)> deliver) override { deliver_ = std::move(deliver); }
+  void send(const NetFrame& frame) override;
+  void attach(Deliver deliver) override { deliver_ = std::move(deliver); }
   void ready() override {
     if (!to_guest_.empty()) schedule();
   }
+  // libslirp takes a TCP packet of any length over IPv4; over IPv6 it answers "too big".
+  NetOffloads takes() const override { return {.tcp4 = true}; }
+  NetOffloads gives() const override { return {.checksum = true, .tcp4 = true, .tcp6 = true}; }
+  void allow(const NetOffloads& offloads) override;
 
  private:
   struct Timer {
@@ -60,7 +65,6 @@ class UserNet final : public NetEndpoint {
     UserNet* net;
     EventQueue::TimerId id;
   };
-  using Frames = std::deque<std::vector<u8>>;
 
   static UserNet& self(void* opaque) { return *static_cast<UserNet*>(opaque); }
   static const SlirpCb& callbacks();
@@ -71,6 +75,7 @@ class UserNet final : public NetEndpoint {
   void process();
   void socket_event();
   void poll_sockets();
+  void receive(std::span<const u8> frame);
   void deliver_frames();
   void prepare_thread();
   // Asks libslirp which sockets and deadlines it waits for, and watches those.
@@ -82,8 +87,11 @@ class UserNet final : public NetEndpoint {
   Clock& clock_;
   GuestErrorSink* errors_;
   Slirp* slirp_ = nullptr;
-  std::function<bool(std::span<const u8>)> deliver_;
-  Frames from_guest_, to_guest_;
+  Deliver deliver_;
+  NetOffloads allowed_;
+  std::deque<std::vector<u8>> from_guest_;
+  std::deque<JoinedFrame> to_guest_;
+  bool finished_ = false;  // the first of to_guest_ has been offered to the NIC
   bool scheduled_ = false;
 
   struct Watch {
@@ -103,9 +111,7 @@ const SlirpCb& UserNet::callbacks() {
   static const SlirpCb kCallbacks = [] {
     SlirpCb c{};
     c.send_packet = [](const void* data, size_t bytes, void* opaque) -> ssize_t {
-      Frames& frames = self(opaque).to_guest_;
-      const auto* from = static_cast<const u8*>(data);
-      if (frames.size() < kMaxQueuedFrames) frames.emplace_back(from, from + bytes);
+      self(opaque).receive({static_cast<const u8*>(data), bytes});
       return ssize_t(bytes);
     };
     c.guest_error = [](const char* what, void* opaque) {
@@ -206,10 +212,23 @@ Expected<void> UserNet::forward(const PortForward& forward) {
               ":" + std::to_string(forward.host_port) + " of the host " + why);
 }
 
-void UserNet::send(std::span<const u8> frame) {
+void UserNet::send(const NetFrame& frame) {
   if (from_guest_.size() >= kMaxQueuedFrames) return;
-  from_guest_.emplace_back(frame.begin(), frame.end());
+  from_guest_.emplace_back(frame.bytes.begin(), frame.bytes.end());
   schedule();
+}
+
+// What was joined for the driver before may be nothing for the one that comes now.
+void UserNet::allow(const NetOffloads& offloads) {
+  allowed_ = offloads;
+  std::erase_if(to_guest_, [](const JoinedFrame& frame) { return frame.segment_bytes != 0; });
+  finished_ = !to_guest_.empty();
+}
+
+void UserNet::receive(std::span<const u8> frame) {
+  const bool open = to_guest_.size() > (finished_ ? 1 : 0);
+  if (open && join_segments(to_guest_.back(), frame, allowed_)) return;
+  if (to_guest_.size() < kMaxQueuedFrames) to_guest_.push_back({{frame.begin(), frame.end()}});
 }
 
 void UserNet::schedule() {
@@ -261,7 +280,14 @@ void UserNet::poll_sockets() {
 }
 
 void UserNet::deliver_frames() {
-  while (!to_guest_.empty() && (!deliver_ || deliver_(to_guest_.front()))) to_guest_.pop_front();
+  while (!to_guest_.empty()) {
+    if (deliver_ && !deliver_(finish_joining(to_guest_.front()))) {
+      finished_ = true;
+      return;
+    }
+    to_guest_.pop_front();
+    finished_ = false;
+  }
 }
 
 void UserNet::watch_sockets() {
