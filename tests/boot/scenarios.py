@@ -273,7 +273,8 @@ def network_ipv6(context):
     with server, context.start(busybox("riscv64-initrd", network=True)) as console:
         console.expect(PROMPT, context.wait(60))
         run = partial(console.run, timeout=context.wait(60))
-        run("netup; ip link set eth0 down; ip link set eth0 up")  # asks the router again: netup has flushed all addresses
+        # The guest's start asks for an IPv4 address and flushes all others. After that, the router is asked again.
+        run("while ps | grep -q '[u]dhcpc'; do sleep 0.1; done; ip link set eth0 down; ip link set eth0 up")
         run("for i in $(seq 1 50); do ip -6 addr show eth0 | grep -v tentative | grep -q fec0: && break; sleep 0.2; done; "
             "ip -6 addr show eth0 | grep fec0:")
         run("ping6 -c 2 -W 5 fec0::2")
