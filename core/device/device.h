@@ -19,6 +19,9 @@ class Device {
   // machine lock held unless needs_machine_lock() is false. Accesses the specification forbids read 0 / are ignored.
   virtual u64 read(RegionId region, u64 offset, unsigned width) = 0;
   virtual void write(RegionId region, u64 offset, unsigned width, u64 value) = 0;
+  // A message-signalled interrupt: a bus master's write of 4 bytes. `requester` tells which one (PCI: bus, device and
+  // function number), for controllers that translate messages.
+  virtual void message(RegionId region, u64 offset, u32 data, u32 /*requester*/) { write(region, offset, 4, data); }
   virtual void reset(ResetKind kind) = 0;
   virtual void visit_state(StateVisitor& visitor) = 0;
   // Called once every component and the RAM have been loaded: raise lines again, submit again what was in flight.

@@ -9,6 +9,7 @@
 
 namespace mimus {
 
+class CpuInterruptPort;
 class CpuPort;
 struct Runtime;
 
@@ -60,6 +61,7 @@ struct alignas(64) CpuState {
   u64 reservation_value[2] = {};
   std::atomic<u64> irq_lines{0};  // level of each interrupt input, set by interrupt controllers
   CpuPort* port = nullptr;
+  CpuInterruptPort* interrupt_port = nullptr;  // set by the board; null where the ISA needs none
 
   void clear_return_stack() {
     for (ReturnEntry& e : return_stack) e = {};

@@ -19,8 +19,9 @@ class Bus {
  public:
   virtual ~Bus() = default;
   virtual void set_intx(unsigned slot, bool level) = 0;  // INTA# of the function in that slot
-  virtual void message(u64 address, u32 data) = 0;       // a message-signalled interrupt
-  virtual void decoding_changed() = 0;                   // some BAR moved, or is decoded (no) more
+  // A message-signalled interrupt of the function in that slot.
+  virtual void message(unsigned slot, u64 address, u32 data) = 0;
+  virtual void decoding_changed() = 0;  // some BAR moved, or is decoded (no) more
 };
 
 struct Identity {

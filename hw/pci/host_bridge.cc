@@ -93,11 +93,11 @@ void HostBridge::set_intx(unsigned slot, bool level) {
 }
 
 // A message is a write of four bytes to wherever the address leads: an interrupt controller, or RAM.
-void HostBridge::message(u64 address, u32 data) {
+void HostBridge::message(unsigned slot, u64 address, u32 data) {
   const MemoryRange* range = memory_.find(address);
   if (!range || address % 4) return;
   if (range->device && range->device != this) {
-    range->device->write(range->region, address - range->base, 4, data);
+    range->device->message(range->region, address - range->base, data, slot << 3);  // bus 0, function 0
   } else if (range->host) {
     memory_.write(address, {reinterpret_cast<const u8*>(&data), sizeof data});
   }
