@@ -18,30 +18,15 @@ constexpr u8 kTriggerLevels[4] = {1, 4, 8, 14};
 
 }  // namespace
 
-void Ns16550a::Fifo::drop(unsigned n) {
-  std::copy(bytes.begin() + n, bytes.begin() + count, bytes.begin());
-  count = u8(count - n);
-}
-
-void Ns16550a::Fifo::visit(StateVisitor& visitor, std::string_view name) {
-  visitor.begin(name, 1);
-  visitor.field("bytes", bytes);
-  visitor.index("count", count, kFifoSize + 1);
-  visitor.end();
-}
-
 Ns16550a::Ns16550a(Clock& clock, EventQueue& events, IrqLine irq, CharEndpoint* endpoint)
     : clock_(clock),
       events_(events),
       irq_(irq),
       endpoint_(endpoint),
+      gate_(clock, events, endpoint),
       timeout_(events.create_timer([this] {
         timeout_pending_ = receiver_.count > 0;
         update_irq();
-      })),
-      listen_(events.create_timer([this] {
-        listening_ = true;
-        if (endpoint_) endpoint_->resume();
       })) {
   if (endpoint_) {
     endpoint_->attach({
@@ -99,9 +84,7 @@ u8 Ns16550a::line_status() {
   if (!transmitter_.count) status |= kLsrThre | kTemt;
   overrun_ = false;
   update_irq();
-  if (!receiver_.count && !transmitter_.count && !listening()) {
-    if (++polls_ == kListeningPolls && endpoint_) endpoint_->resume();
-  }
+  if (!receiver_.count && !transmitter_.count) gate_.polled();
   return status;
 }
 
@@ -120,15 +103,8 @@ void Ns16550a::set_modem_lines() {
 
 // -- receiver --
 
-bool Ns16550a::listening() const { return listening_ || polls_ == kListeningPolls; }
-
-void Ns16550a::stop_listening() {
-  listening_ = false;
-  events_.disarm(listen_);
-}
-
 size_t Ns16550a::room() const {
-  if (loopback() || !listening()) return 0;
+  if (loopback() || !gate_.open()) return 0;
   return size_t(capacity() - std::min(receiver_.count, capacity()));
 }
 
@@ -158,15 +134,15 @@ u8 Ns16550a::read_rbr() {
   receiver_.drop(1);
   restart_timeout();
   update_irq();
-  if (!receiver_.count && endpoint_) endpoint_->resume();
+  if (!receiver_.count) gate_.resume();
   return byte;
 }
 
 void Ns16550a::clear_receiver() {
-  polls_ = 0;
+  gate_.forget_polls();
   receiver_.count = 0;
   restart_timeout();
-  if (endpoint_) endpoint_->resume();
+  gate_.resume();
 }
 
 // -- transmitter --
@@ -186,7 +162,7 @@ void Ns16550a::transmit() {
 
 void Ns16550a::write_thr(u8 byte) {
   thre_pending_ = false;
-  if (!listening()) polls_ = 0;  // LSR was read to send this
+  gate_.sent();
   if (loopback()) {
     receive(byte);
     return transmitter_empty();
@@ -202,9 +178,9 @@ void Ns16550a::write_thr(u8 byte) {
 void Ns16550a::write_ier(u8 value) {
   const u8 turned_on = u8(value & ~ier_);
   ier_ = value & kIerMask;
-  polls_ = 0;
-  if (turned_on & kErbfi) events_.arm(listen_, clock_.now_ns() + receive_timeout_ns());
-  if (!(ier_ & kErbfi)) stop_listening();
+  gate_.forget_polls();
+  if (turned_on & kErbfi) gate_.interrupt_on(receive_timeout_ns());
+  if (!(ier_ & kErbfi)) gate_.interrupt_off();
   if ((turned_on & kEtbei) && !transmitter_.count) thre_pending_ = true;
   update_irq();
 }
@@ -224,7 +200,7 @@ void Ns16550a::write_mcr(u8 value) {
   const bool was_loopback = loopback();
   mcr_ = value & kMcrMask;
   set_modem_lines();
-  if (was_loopback && !loopback() && endpoint_) endpoint_->resume();
+  if (was_loopback && !loopback()) gate_.resume();
 }
 
 u64 Ns16550a::read(RegionId, u64 offset, unsigned) {
@@ -270,14 +246,14 @@ void Ns16550a::reset(ResetKind) {
   divisor_ = 2;
   overrun_ = thre_pending_ = false;
   transmitter_.count = 0;
-  stop_listening();
+  gate_.interrupt_off();
   clear_receiver();
   set_modem_lines();
   msr_ &= u8(~kDeltas);
   update_irq();
 }
 
-// Left out: how much of the receive timeout has passed (it starts anew); how long the receive interrupt has been on.
+// Left out: how much of the receive timeout has passed (it starts anew).
 void Ns16550a::visit_state(StateVisitor& visitor) {
   visitor.begin("uart", 1);
   receiver_.visit(visitor, "receiver");
@@ -289,7 +265,7 @@ void Ns16550a::visit_state(StateVisitor& visitor) {
   visitor.index("mcr", mcr_, kMcrMask + 1);
   visitor.field("msr", msr_);
   visitor.field("scr", scr_);
-  visitor.index("polls", polls_, kListeningPolls + 1);
+  gate_.visit_state(visitor);
   visitor.field("overrun", overrun_);
   visitor.field("timeout_pending", timeout_pending_);
   visitor.field("thre_pending", thre_pending_);
@@ -302,11 +278,10 @@ void Ns16550a::visit_state(StateVisitor& visitor) {
 
 void Ns16550a::after_load() {
   update_irq();
-  stop_listening();
-  listening_ = ier_ & kErbfi;
+  gate_.after_load(ier_ & kErbfi);
   if (receiver_.count && !timeout_pending_) restart_timeout();
   transmit();
-  if (endpoint_) endpoint_->resume();
+  gate_.resume();
 }
 
 }  // namespace mimus

@@ -5,19 +5,17 @@
 //
 // What differs from the chip: characters move at the speed of the endpoint instead of the divisor's (which only sets
 // the length of the receive timeout); line errors and breaks do not occur; the modem inputs CTS, DSR and DCD are always
-// on outside of loopback. Input waits in the endpoint until the guest listens: with the receive interrupt on for as
-// long as some characters take (drivers turn it on and off when they probe), or by reading LSR again and again with
-// nothing to send. What is piped in before a driver starts would otherwise be lost when it clears the FIFOs.
+// on outside of loopback. Input waits in the endpoint until the guest listens (hw/char/input_gate.h).
 //
 // Wiring: one interrupt line; a character endpoint (none: output is dropped); two timers of the event queue.
 #pragma once
-
-#include <array>
 
 #include "core/device/device.h"
 #include "core/device/event_queue.h"
 #include "core/device/irq.h"
 #include "core/endpoint/char_endpoint.h"
+#include "hw/char/byte_fifo.h"
+#include "hw/char/input_gate.h"
 
 namespace mimus {
 
@@ -37,14 +35,7 @@ class Ns16550a final : public Device {
 
  private:
   static constexpr u8 kFifoSize = 16;
-  static constexpr u8 kListeningPolls = 16;  // reads of LSR in a row
-  struct Fifo {
-    std::array<u8, kFifoSize> bytes{};
-    u8 count = 0;
-    void push(u8 byte) { bytes[count++] = byte; }
-    void drop(unsigned n);
-    void visit(StateVisitor& visitor, std::string_view name);
-  };
+  using Fifo = ByteFifo<kFifoSize>;
 
   bool dlab() const;
   bool loopback() const;
@@ -60,8 +51,6 @@ class Ns16550a final : public Device {
   void set_modem_lines();
 
   u8 read_rbr();
-  bool listening() const;
-  void stop_listening();
   size_t room() const;
   void receive(u8 byte);
   void restart_timeout();
@@ -77,7 +66,8 @@ class Ns16550a final : public Device {
   EventQueue& events_;
   IrqLine irq_;
   CharEndpoint* endpoint_;
-  EventQueue::TimerId timeout_, listen_;
+  InputGate gate_;
+  EventQueue::TimerId timeout_;
 
   Fifo receiver_, transmitter_;
   u16 divisor_ = 2;
@@ -87,8 +77,6 @@ class Ns16550a final : public Device {
   u8 mcr_ = 0;
   u8 msr_ = 0;
   u8 scr_ = 0;
-  bool listening_ = false;  // by the receive interrupt
-  u8 polls_ = 0;            // reads of LSR in a row that had nothing to report, up to kListeningPolls
   bool overrun_ = false;
   bool timeout_pending_ = false;  // character timeout indication
   bool thre_pending_ = false;     // the transmitter became empty and nobody has seen it yet
