@@ -36,11 +36,7 @@ void check_row(const InsnDesc& row, std::vector<std::string>& errors) {
   }
   u32 all = narrow ? 0xffff : ~u32{0};
   if (known != all) complain("there is no field of that letter");
-  const ImmediateFormat& f = immediate_format(row.format);
-  u32 immediate = 0;
-  for (unsigned i = 0; i < f.count; ++i) {
-    immediate |= u32(((u64{1} << f.pieces[i].width) - 1) << f.pieces[i].insn_lsb);
-  }
+  const u32 immediate = immediate_format(row.format).mask();
   if ((p.field('i') & ~immediate) != 0) complain("immediate bits that the format does not know");
 }
 

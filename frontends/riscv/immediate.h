@@ -6,56 +6,21 @@
 #include <utility>
 
 #include "frontends/riscv/table.h"
+#include "frontends/specgen/immediate.h"
 
 namespace mimus::riscv {
 
-struct ImmediatePiece {
-  u8 insn_lsb, width, value_lsb;
-};
+using specgen::ImmediatePiece;
 
-struct ImmediateFormat {
-  std::array<ImmediatePiece, 8> pieces{};
-  u8 count = 0;
-  u8 width = 0;  // of the whole immediate, shift included
-  u8 shift = 0;
-  bool sign = false;
+struct ImmediateFormat : specgen::Immediate {
   u8 rd = 0, rs1 = 0;  // implied registers
 };
 
 namespace detail {
 constexpr bool zero = false, sign = true;  // the words in formats.def
 
-// "31 7 30:25": pieces from the most significant down, each a bit number or hi:lo.
 constexpr ImmediateFormat parse_immediate(bool sign, std::string_view text, unsigned shift, unsigned rd, unsigned rs1) {
-  ImmediateFormat f;
-  f.sign = sign;
-  f.shift = u8(shift);
-  f.rd = u8(rd);
-  f.rs1 = u8(rs1);
-  size_t at = 0;
-  while (at < text.size()) {
-    unsigned number[2] = {0, 0};
-    unsigned part = 0;
-    bool range = false;
-    for (; at < text.size() && text[at] != ' '; ++at) {
-      if (text[at] == ':') {
-        part = 1;
-        range = true;
-      } else {
-        number[part] = number[part] * 10 + unsigned(text[at] - '0');
-      }
-    }
-    unsigned low = range ? number[1] : number[0];
-    f.pieces[f.count++] = {u8(low), u8(number[0] - low + 1), 0};
-    if (at < text.size()) ++at;
-  }
-  unsigned position = shift;
-  for (unsigned i = f.count; i-- > 0;) {
-    f.pieces[i].value_lsb = u8(position);
-    position += f.pieces[i].width;
-  }
-  f.width = u8(position);
-  return f;
+  return {specgen::parse_immediate(sign, text, shift), u8(rd), u8(rs1)};
 }
 }  // namespace detail
 

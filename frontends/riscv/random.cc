@@ -1,7 +1,5 @@
 #include "frontends/riscv/random.h"
 
-#include <fmt/format.h>
-
 namespace mimus::riscv {
 
 u32 random_encoding(const InsnDesc& row, Rng& rng) {
@@ -27,20 +25,6 @@ u32 set_field(const InsnDesc& row, u32 raw, char letter, u32 value) {
   specgen::BitRange range = specgen::bit_range(row.pattern, letter);
   u32 mask = ((u32{1} << range.width) - 1) << range.lsb;
   return (raw & ~mask) | (value << range.lsb & mask);
-}
-
-void Coverage::add(const Coverage& other) {
-  for (size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];
-}
-
-std::string Coverage::report(const std::function<bool(const InsnDesc&)>& filter) const {
-  std::string missed, met;
-  for (const InsnDesc& row : instruction_table()) {
-    if (!filter(row)) continue;
-    u64 n = of(row);
-    (n ? met : missed) += fmt::format(" {} {}", row.mnemonic, n);
-  }
-  return (missed.empty() ? "" : "never met:" + missed + "\n") + "met:" + met + "\n";
 }
 
 }  // namespace mimus::riscv

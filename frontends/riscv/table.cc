@@ -96,15 +96,7 @@ std::span<const InsnDesc> instruction_table() { return kTable; }
 
 s64 extract_immediate(Format format, u32 raw) { return kExtractors[unsigned(format)](raw); }
 
-u32 insert_immediate(Format format, u32 raw, s64 value) {
-  const ImmediateFormat& f = immediate_format(format);
-  for (unsigned i = 0; i < f.count; ++i) {
-    const ImmediatePiece& p = f.pieces[i];
-    u32 mask = u32(((u64{1} << p.width) - 1) << p.insn_lsb);
-    raw = (raw & ~mask) | (u32(bits(u64(value), p.value_lsb, p.width)) << p.insn_lsb);
-  }
-  return raw;
-}
+u32 insert_immediate(Format format, u32 raw, s64 value) { return immediate_format(format).insert(raw, value); }
 
 bool decode_fields(u32 raw, const CpuModel& model, Insn& insn) {
   static const WideDecoder wide = make_decoder<WideDecoder>(32);

@@ -1,6 +1,6 @@
 // Decoder: finds the row of an instruction table that an encoding belongs to. A few bits of the word choose a bucket,
 // in which the rows are tried from the most to the least specific, so that a row which lies inside another one wins.
-// Crowded buckets are split by further bits. All tables together stay small enough for the host's first-level cache.
+// Crowded buckets are split by further bits.
 #pragma once
 
 #include <algorithm>
@@ -58,7 +58,7 @@ class Decoder {
     u16 number;
   };
   struct Bucket {
-    u16 first = 0;  // in candidates_, or of the parts in buckets_
+    u32 first = 0;  // in candidates_, or of the parts in buckets_
     u8 count = 0;
     bool is_split = false;
   };
@@ -81,7 +81,7 @@ class Decoder {
   }
 
   void fill(u32 bucket, const std::vector<Row>& rows) {
-    buckets_[bucket].first = u16(candidates_.size());
+    buckets_[bucket].first = u32(candidates_.size());
     buckets_[bucket].count = u8(rows.size());
     for (const Row& r : rows) candidates_.push_back({r.pattern->mask, r.pattern->match, r.number});
   }
@@ -89,7 +89,7 @@ class Decoder {
   void split(u32 bucket, const std::vector<Row>& rows) {
     constexpr u32 kParts = u32{1} << Split.width;
     u32 first = u32(buckets_.size());
-    buckets_[bucket] = {u16(first), 0, true};
+    buckets_[bucket] = {first, 0, true};
     buckets_.resize(first + kParts);
     std::vector<std::vector<Row>> parts(kParts);
     for (const Row& row : rows) {

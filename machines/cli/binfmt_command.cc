@@ -25,7 +25,7 @@ struct Isa {
   std::string_view name;
   u8 machine;  // e_machine, low byte
 };
-constexpr Isa kIsas[] = {{"riscv64", 0xf3}};
+constexpr Isa kIsas[] = {{"riscv64", 0xf3}, {"aarch64", 0xb7}};
 
 std::string entry_name(const Isa& isa) { return fmt::format("mimus-{}", isa.name); }
 

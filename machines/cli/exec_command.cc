@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include "accel/dbt/dbt.h"
-#include "frontends/riscv/riscv.h"
 #include "machines/cli/engines.h"
 #include "machines/cli/exec_options.h"
+#include "machines/cli/isa.h"
 #include "machines/user/run_program.h"
 
 namespace mimus::cli {
@@ -17,8 +17,8 @@ struct Machine {
   std::unique_ptr<EngineSet> engines;
 };
 
-Expected<user::ExecCpu> make_cpu(const ExecOptions& options, ProcessMemory& memory) {
-  MIMUS_TRY(auto model, riscv::parse_cpu_model(options.cpu));
+Expected<user::ExecCpu> make_cpu(const ExecOptions& options, std::string_view name, ProcessMemory& memory) {
+  MIMUS_TRY(auto isa, make_isa({.isa = std::string(name), .cpu = options.cpu}));
   EngineSet::Tuning tuning{.memory = memory.base() ? MemoryModel::flat : MemoryModel::flat_zero};
   if (!options.warm_after.empty()) {
     tuning.warm_after = parse_number(options.warm_after);
@@ -28,11 +28,11 @@ Expected<user::ExecCpu> make_cpu(const ExecOptions& options, ProcessMemory& memo
     MIMUS_TRY(tuning.code_memory, parse_size(options.code_memory));
   }
   auto* machine = new Machine;
-  machine->frontend = make_riscv_frontend(model);
+  machine->frontend = std::move(isa.frontend);
   MIMUS_TRY(machine->engines, EngineSet::make(*machine->frontend, options.engine, tuning));
   dbt::UserDbtConfig config(*machine->frontend, memory);
   machine->engines->configure(config);
-  return user::ExecCpu{dbt::make_user_dbt(std::move(config)), riscv::isa_extensions(model)};
+  return user::ExecCpu{dbt::make_user_dbt(std::move(config)), std::move(isa.features)};
 }
 
 Expected<int> run(const ExecOptions& options) {
@@ -46,7 +46,7 @@ Expected<int> run(const ExecOptions& options) {
   config.options = options.inherited;
   int exit_code = 0;
   const Error error = user::run_program(
-      config, [&](std::string_view, ProcessMemory& memory) { return make_cpu(options, memory); }, exit_code);
+      config, [&](std::string_view isa, ProcessMemory& memory) { return make_cpu(options, isa, memory); }, exit_code);
   if (error.kind == Error::Kind::usage) return std::unexpected(error);
   fmt::print(stderr, "mimus: {}\n", error.message);
   return exit_code;

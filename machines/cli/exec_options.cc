@@ -44,7 +44,7 @@ std::unexpected<Error> unknown_option(std::string_view name) {
 
 std::string exec_help() {
   std::string text =
-      "Run a Linux program of another instruction set (riscv64)\n"
+      "Run a Linux program of another instruction set (riscv64, aarch64)\n"
       "Usage: mimus exec [OPTIONS] PROGRAM [ARGUMENTS...]\n\nOptions:\n";
   for (const Row& row : kRows) {
     std::string left =

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "frontends/aarch64/aarch64.h"
 #include "frontends/riscv/riscv.h"
 #include "machines/load/elf.h"
 #include "machines/virt/riscv_virt.h"
@@ -18,6 +19,19 @@ Expected<Isa> make_riscv64(const CpuOptions& options) {
     return virt::make_riscv_virt({riscv::isa_string(model), riscv::isa_extensions(model), riscv::kCacheBlock});
   };
   isa.frontend = make_riscv_frontend(model);
+  isa.features = riscv::isa_extensions(model);
+  return isa;
+}
+
+Expected<Isa> make_aarch64(const CpuOptions& options) {
+  MIMUS_TRY(auto model, aarch64::parse_cpu_model(options.cpu));
+  Isa isa;
+  isa.elf_machine = kElfAarch64;
+  isa.make_board = [](const std::string& machine) -> Expected<std::unique_ptr<Board>> {
+    return usage_error(fmt::format("--machine {}: aarch64 has no boards; mimus exec runs its programs", machine));
+  };
+  isa.frontend = make_aarch64_frontend(model);
+  isa.features = aarch64::feature_names(model);
   return isa;
 }
 
@@ -25,7 +39,7 @@ struct Row {
   std::string_view name;
   Expected<Isa> (*make)(const CpuOptions&);
 };
-constexpr Row kIsas[] = {{"riscv64", make_riscv64}};
+constexpr Row kIsas[] = {{"riscv64", make_riscv64}, {"aarch64", make_aarch64}};
 
 }  // namespace
 

@@ -13,6 +13,7 @@ namespace mimus::cli {
 struct Isa {
   u16 elf_machine = 0;
   std::unique_ptr<Frontend> frontend;
+  std::vector<std::string> features;  // of the CPU model, in the ISA's own names
   std::function<Expected<std::unique_ptr<Board>>(const std::string& machine)> make_board;
 };
 

@@ -21,7 +21,7 @@ constexpr const char* kExamples =
     "On a terminal, Ctrl-A h lists the keys that reach the emulator; Ctrl-A x ends it.";
 
 void add_cpu_options(CLI::App& app, CpuOptions& o) {
-  app.add_option("--isa", o.isa, "Instruction set of the guest: riscv64")->capture_default_str();
+  app.add_option("--isa", o.isa, "Instruction set of the guest: riscv64 or aarch64")->capture_default_str();
   app.add_option("--cpu", o.cpu, "CPU model, with features: MODEL[,+feature,-feature]")->capture_default_str();
   app.add_option("--engine", o.engine, "auto, interp, baseline or llvm")->capture_default_str();
 }

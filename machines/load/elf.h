@@ -11,7 +11,7 @@
 
 namespace mimus {
 
-inline constexpr u16 kElfRiscv = 243;  // e_machine
+inline constexpr u16 kElfRiscv = 243, kElfAarch64 = 183;  // e_machine
 
 struct ElfSegment {
   u64 virtual_address = 0;

@@ -1,5 +1,5 @@
 // What a Linux process needs to know about the guest's ISA: the system-call convention, signal frames, the numbers of
-// the auxiliary vector. One file per ISA implements it (riscv64.cc); everything else in this folder is the same for
+// the auxiliary vector. One file per ISA implements it (riscv64.cc, aarch64.cc); everything else in this folder is the same for
 // all.
 #pragma once
 
@@ -69,10 +69,12 @@ class UserIsa {
   virtual ~UserIsa() = default;
   virtual const IsaFacts& facts() const = 0;
   virtual u64 hwcap() const = 0;
+  virtual u64 hwcap2() const { return 0; }
   virtual std::string_view platform() const = 0;         // AT_PLATFORM; empty: none
   virtual std::span<const u8> vdso() const = 0;          // an ELF shared object
   virtual u64 vdso_sigreturn() const = 0;                // offset in it to which handlers return
   virtual std::string cpuinfo(unsigned cpus) const = 0;  // /proc/cpuinfo
+  virtual u64 least_signal_stack() const { return 0; }   // AT_MINSIGSTKSZ; 0: not told
   // riscv_hwprobe: the value of a key; nothing where the key is unknown.
   virtual std::optional<u64> hardware_probe(s64 /*key*/) const { return std::nullopt; }
 
@@ -90,6 +92,10 @@ class UserIsa {
   virtual void set_result(CpuState& state, s64 value) const = 0;
   virtual void set_first_argument(CpuState& state, u64 value) const = 0;  // to make the call again
 
+  // The flags of open(2), where the ISA has other numbers than the host.
+  virtual u64 open_flags_to_host(u64 flags) const { return flags; }
+  virtual u64 open_flags_to_guest(u64 flags) const { return flags; }
+
   // Pushes a frame below `sp` and lets the state enter the handler. `trampoline` is the vDSO's sigreturn. False: the
   // stack cannot be written.
   virtual bool push_frame(CpuState& state, AddressSpace& memory, GuestVa sp, int signal, const GuestAction& action,
@@ -106,8 +112,11 @@ class UserIsa {
 // The ISAs, one file each; isa.cc lists them.
 const IsaFacts& riscv64_facts();
 std::unique_ptr<UserIsa> make_riscv64(std::vector<std::string> extensions);
+const IsaFacts& aarch64_facts();
+std::unique_ptr<UserIsa> make_aarch64(std::vector<std::string> extensions);
 
 const IsaFacts* facts_of(u16 elf_machine);  // null: unknown
+std::string known_isas();                   // "riscv64, aarch64"
 // `extensions`: what the CPU model has, in the ISA's own names ("zba").
 std::unique_ptr<UserIsa> make_user_isa(const IsaFacts& facts, std::vector<std::string> extensions);
 

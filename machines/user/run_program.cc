@@ -90,7 +90,7 @@ class Start {
     facts_ = facts_of(image_.machine);
     if (!facts_)
       return std::unexpected(
-          error(fmt::format("a program of ELF machine {}; mimus exec runs programs of riscv64", image_.machine)));
+          error(fmt::format("a program of ELF machine {}; mimus exec runs programs of {}", image_.machine, known_isas())));
     return {};
   }
 
@@ -191,7 +191,8 @@ class Start {
                   {AT_GID, getauxval(AT_GID)},
                   {AT_EGID, getauxval(AT_EGID)},
                   {AT_SECURE, 0},
-                  {AT_HWCAP2, 0}};
+                  {AT_HWCAP2, isa_->hwcap2()}};
+    if (const u64 bytes = isa_->least_signal_stack()) start.auxv.emplace_back(AT_MINSIGSTKSZ, bytes);
     Program& program = process_->program;
     MIMUS_TRY(program.stack, build_stack(start, *memory_, stack_top_));
     program.stack_top = stack_top_;

@@ -156,7 +156,7 @@ std::string format_argument(UserThread& thread, Kind kind, u64 value, u64 next, 
     case Kind::hex: return value ? fmt::format("{:#x}", value) : "0";
     case Kind::octal: return value ? fmt::format("0{:o}", value) : "0";
     case Kind::dirfd: return s32(value) == AT_FDCWD ? "AT_FDCWD" : fmt::format("{}", s32(value));
-    case Kind::open_flags: return open_flags(value);
+    case Kind::open_flags: return open_flags(thread.isa.open_flags_to_host(value));
     case Kind::prot: return flags_of(kProt, value, "PROT_NONE");
     case Kind::map_flags: return flags_of(kMapFlags, value, "0");
     case Kind::at_flags: return flags_of(kAtFlags, value, "0");

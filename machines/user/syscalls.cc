@@ -64,7 +64,10 @@ s64 make_call(UserThread& thread, const CallArgs& args) {
     thread.process.count_unknown(args.number);
     return -ENOSYS;
   }
-  return call->function(thread, *call, args.arg);
+  u64 arg[6];
+  for (unsigned i = 0; i < 6; i++)
+    arg[i] = call->args[i] == Kind::open_flags ? thread.isa.open_flags_to_host(args.arg[i]) : args.arg[i];
+  return call->function(thread, *call, arg);
 }
 
 s64 host_argument(UserThread& thread, Kind kind, u64 arg, u64& host, std::string& text) {

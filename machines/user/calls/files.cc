@@ -107,6 +107,7 @@ s64 call_openat2(UserThread& thread, const Call&, const u64* arg) {
   open_how how{};
   if (arg[3] < sizeof how) return -EINVAL;
   if (s64 error = thread.memory.get(how, arg[2])) return error;
+  how.flags = thread.isa.open_flags_to_host(how.flags);
   std::string path;
   // With restrictions the path means exactly what it says.
   const bool plain = how.resolve == 0 && arg[3] == sizeof how;
@@ -114,7 +115,8 @@ s64 call_openat2(UserThread& thread, const Call&, const u64* arg) {
           plain ? get_path(thread, path, arg[1], !(how.flags & O_NOFOLLOW)) : thread.memory.get_string(path, arg[1]))
     return error;
   if (!thread.memory.in_range(arg[2], arg[3])) return -EFAULT;
-  return thread.host(SYS_openat2, arg[0], u64(path.c_str()), u64(thread.memory.host(arg[2])), arg[3]);
+  if (arg[3] > sizeof how) return -E2BIG;  // fields of newer kernels
+  return thread.host(SYS_openat2, arg[0], u64(path.c_str()), u64(&how), arg[3]);
 }
 
 s64 call_close(UserThread& thread, const Call&, const u64* arg) {
@@ -140,6 +142,11 @@ s64 call_dup3(UserThread& thread, const Call&, const u64* arg) {
 s64 call_fcntl(UserThread& thread, const Call&, const u64* arg) {
   u64 value = arg[2];
   switch (arg[1]) {
+    case F_GETFL: {
+      const s64 flags = thread.host(SYS_fcntl, arg[0], F_GETFL);
+      return flags < 0 ? flags : s64(thread.isa.open_flags_to_guest(u64(flags)));
+    }
+    case F_SETFL: value = thread.isa.open_flags_to_host(value); break;
     case F_GETLK:
     case F_SETLK:
     case F_SETLKW:
