@@ -10,6 +10,10 @@ set(CMAKE_LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib/mimus)
 
 add_compile_options(-Wall -Wextra -Wno-unused-parameter -fno-strict-aliasing -Wno-invalid-offsetof -fvisibility=hidden)
 
+if(CMAKE_CXX_COMPILER_ID STREQUAL Clang)
+  add_compile_options(-fconstexpr-steps=20000000)  # instruction tables are checked while they are compiled
+endif()
+
 find_program(CCACHE ccache)
 if(CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})

@@ -69,6 +69,7 @@ void UserVcpu::step() {
     if (leaving_) return;
   }
   if (mode_dirty_) sync_mode();
+  if (single_step_) return step_instruction();
   const bool by_edge = state_->leave == u32(Leave::edge);
   const u32 from = state_->left_code, edge = state_->left_edge;
   TranslatedBlock* found = find_or_translate();
@@ -106,6 +107,7 @@ void UserVcpu::report() {
   }
   mode_dirty_ = true;  // whatever the operating system has done to the state
   shared_.safepoint.enter();
+  report_step();
 }
 
 void UserVcpu::sync_mode() {

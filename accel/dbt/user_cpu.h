@@ -57,6 +57,7 @@ class UserVcpu final : public UserCpu, public CpuPort {
   void run() override;
   void leave() override { leaving_ = true; }
   void kick() override;
+  void set_single_step(bool on) override;
   bool host_fault(const siginfo_t& info, void* ucontext) override;
 
   void interrupt() { state_->exit_request.store(1, std::memory_order_release); }  // any thread: leave generated code
@@ -106,6 +107,10 @@ class UserVcpu final : public UserCpu, public CpuPort {
   TranslatedBlock* lookup_slow(u32 index);
   void fetch_fault(GuestVa address);
   void run_translation(TranslatedBlock& translation);
+  // -- user_step.cc --
+  bool lift_instruction();
+  void step_instruction();
+  void report_step();
 
   UserShared& shared_;
   ProcessThread& thread_;
@@ -119,6 +124,7 @@ class UserVcpu final : public UserCpu, public CpuPort {
   Pending pending_;
   bool mode_dirty_ = true;
   bool leaving_ = false;
+  bool single_step_ = false, stepped_ = false;  // stepped_: an instruction is done and not reported yet
   std::atomic<bool> poll_wanted_{false};
 };
 

@@ -25,6 +25,7 @@ class UserDbt final : public UserAccelerator, public UserShared {
   void before_fork() override;
   void after_fork_in_parent() override;
   void after_fork_in_child(UserCpu& survivor) override;
+  const StateLayout& layout() const override { return config.frontend.layout(); }
   std::string stats() const override;
 
  private:

@@ -47,6 +47,8 @@ class ProcessThread {
   virtual void access_fault(GuestVa address, Access access, int signal, int code) = 0;
   // After UserCpu::kick: asynchronous signals are delivered here.
   virtual void poll() = 0;
+  // With UserCpu::set_single_step: an instruction has been executed, or its exception reported by the calls above.
+  virtual void stepped() {}
 };
 
 // What runs one thread. Belongs to the host thread that calls run().
@@ -57,6 +59,9 @@ class UserCpu {
   virtual void run() = 0;    // until leave(); may be called again
   virtual void leave() = 0;  // from a ProcessThread call: run() returns when the call has returned
   virtual void kick() = 0;   // any thread, async-signal-safe: ProcessThread::poll soon
+  // Before run(), or from a ProcessThread call: from the instruction at state.pc on, ProcessThread::stepped comes after
+  // each.
+  virtual void set_single_step(bool on) = 0;
   // For the process's SIGSEGV/SIGBUS handler on this thread; async-signal-safe. True: the fault was the guest's
   // (generated code, or a guarded access, core/memory/guarded.h) and the context has been changed so that the thread
   // goes on and reports it. False: not the guest's doing. The handler may run on this thread's stack or on an
@@ -83,7 +88,8 @@ class UserAccelerator {
   virtual void before_fork() = 0;
   virtual void after_fork_in_parent() = 0;
   virtual void after_fork_in_child(UserCpu& survivor) = 0;
-  virtual std::string stats() const = 0;  // lines of "name value", for --stats
+  virtual const StateLayout& layout() const = 0;  // of the CPUs' states
+  virtual std::string stats() const = 0;          // lines of "name value", for --stats
 };
 
 }  // namespace mimus

@@ -42,6 +42,7 @@ Expected<int> run(const ExecOptions& options) {
   config.arguments.insert(config.arguments.begin(), options.argv0.empty() ? options.program : options.argv0);
   config.sysroot = options.sysroot;
   config.strace = options.strace;
+  config.gdb = options.gdb;
   config.stats = options.stats;
   config.options = options.inherited;
   int exit_code = 0;

@@ -22,6 +22,7 @@ constexpr Row kRows[] = {
     {"--warm-after", "", &ExecOptions::warm_after, nullptr, true, "N", "Executions after which LLVM takes on code"},
     {"--code-memory", "", &ExecOptions::code_memory, nullptr, true, "SIZE", "Memory for generated code, e.g. 64M"},
     {"--strace", "", nullptr, &ExecOptions::strace, true, "", "Print system calls and signals to stderr"},
+    {"--gdb", "", &ExecOptions::gdb, nullptr, false, "[HOST:]PORT", "Wait for GDB there before the first instruction"},
     {"--stats", "", nullptr, &ExecOptions::stats, true, "", "Print counters to stderr at the end"},
     {"--help", "-h", nullptr, &ExecOptions::help, false, "", "Print this help"},
 };

@@ -48,7 +48,9 @@ void on_fault(int signal, siginfo_t* info, void* context) {
   const bool taken =
       !sent && (thread ? thread->cpu().host_fault(*info, context) : recover_guarded_access(*info, context));
   if (!taken) {
-    if (sent && thread)
+    if (is_kick(*info)) {
+      if (thread) thread->host_kick(context);
+    } else if (sent && thread)
       thread->host_signal(*info, context);
     else
       restore_default(signal);  // a bug of ours: the instruction faults again

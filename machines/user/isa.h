@@ -103,6 +103,10 @@ class UserIsa {
   // sigreturn: registers and contents of the frame at the stack pointer. False: it cannot be read.
   virtual bool pop_frame(CpuState& state, AddressSpace& memory, FrameContents& contents) const = 0;
 
+  // The instruction that a debugger plants where code is to stop, by what GDB's remote protocol calls its kind (its
+  // bytes, on ISAs with several lengths); empty: no such kind.
+  virtual std::span<const u8> breakpoint(u64 /*kind*/) const { return {}; }
+
   // struct sigaction in the guest's memory; bytes of it.
   virtual unsigned action_bytes() const = 0;
   virtual GuestAction read_action(std::span<const u8> bytes) const = 0;

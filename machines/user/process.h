@@ -21,6 +21,7 @@ namespace mimus::user {
 
 class UserThread;
 class Strace;
+class Tracer;
 
 inline constexpr int kSignals = 64;
 
@@ -69,7 +70,9 @@ class Process {
   Program program;
   std::vector<std::string> exec_options;  // of `mimus exec`, for children of the same ISA
   Strace* strace = nullptr;               // null: off
+  Tracer* debugger = nullptr;             // looks over all threads; null: nobody
   bool stats = false;
+  std::set<int> own_fds;  // descriptors that the guest cannot close or replace; constant once the guest runs
 
   // -- threads --
   void add(UserThread& thread);

@@ -183,6 +183,12 @@ class Riscv64 final : public UserIsa {
     return true;
   }
 
+  std::span<const u8> breakpoint(u64 kind) const override {
+    static constexpr u8 kShort[] = {0x02, 0x90}, kLong[] = {0x73, 0x00, 0x10, 0x00};  // c.ebreak, ebreak
+    if (kind == sizeof kShort) return kShort;
+    return kind == sizeof kLong ? std::span<const u8>(kLong) : std::span<const u8>();
+  }
+
   // {handler, flags, mask}: no restorer.
   unsigned action_bytes() const override { return 24; }
   GuestAction read_action(std::span<const u8> bytes) const override {

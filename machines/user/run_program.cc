@@ -12,6 +12,7 @@
 #include <cstdlib>
 
 #include "machines/user/elf_image.h"
+#include "machines/user/gdb_debugger.h"
 #include "machines/user/host_signals.h"
 #include "machines/user/program_file.h"
 #include "machines/user/strace.h"
@@ -49,8 +50,7 @@ class Start {
     process_ = std::make_unique<Process>(*memory_, *isa_, *accelerator_, *sysroot_);
     MIMUS_CHECK(load_vdso());
     MIMUS_CHECK(make_stack());
-    run_process();
-    return {};
+    return run_process();
   }
 
  private:
@@ -202,13 +202,18 @@ class Start {
     return {};
   }
 
-  void run_process() {
+  Expected<void> run_process() {
     Process& process = *process_;
     process.stats = config_.stats;
     process.exec_options = config_.options;
     std::unique_ptr<Strace> strace;
     if (config_.strace) strace = std::make_unique<Strace>(STDERR_FILENO);
     process.strace = strace.get();
+    if (strace) process.own_fds.insert(strace->fd());
+    if (!config_.gdb.empty()) {
+      MIMUS_TRY(debugger_, GdbDebugger::create(process, config_.gdb));
+      process.debugger = debugger_.get();
+    }
     const std::string name = program_.host_path.substr(program_.host_path.rfind('/') + 1);
     prctl(PR_SET_NAME, name.c_str());
     program_ = ProgramFile();
@@ -220,9 +225,15 @@ class Start {
     UserThread main(process, std::move(actions));
     isa_->start(main.state(), entry_, process.program.stack.sp);
     main.set_mask(inherited);
+    if (debugger_) {
+      main.set_all_actions_of_host();
+      debugger_->start();
+      fmt::print(stderr, "mimus: waiting for GDB: target remote {}\n", debugger_->address());
+    }
     main.run();
     // The others go on without this thread.
     syscall(SYS_exit, main.exit_status());
+    std::abort();
   }
 
   const ExecConfig& config_;
@@ -239,6 +250,7 @@ class Start {
   std::unique_ptr<UserIsa> isa_;
   std::unique_ptr<UserAccelerator> accelerator_;
   std::unique_ptr<Process> process_;
+  std::unique_ptr<GdbDebugger> debugger_;
 };
 
 }  // namespace

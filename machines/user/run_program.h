@@ -16,6 +16,7 @@ struct ExecConfig {
   std::vector<std::string> arguments;  // argv, from argv[0] on
   std::string sysroot;                 // empty: found by itself
   bool strace = false;
+  std::string gdb;  // where to wait for GDB: [HOST:]PORT; empty: not
   bool stats = false;
   std::vector<std::string> options;  // to pass on to children of the same ISA
 };

@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "machines/user/own_fds.h"
+
 namespace mimus::user {
 namespace {
 
@@ -209,11 +211,7 @@ std::string format_result(const Call& call, s64 result) {
                                       : fmt::format("{}", result);
 }
 
-Strace::Strace(int fd) : fd_(-1) {
-  constexpr int kOutOfTheWay = 512;
-  for (int lowest : {kOutOfTheWay, 64, 3})
-    if (fd_ < 0) fd_ = fcntl(fd, F_DUPFD_CLOEXEC, lowest);
-}
+Strace::Strace(int fd) : fd_(copy_out_of_the_way(fd)) {}
 
 s64 Strace::traced_call(UserThread& thread, const CallArgs& args) {
   const Call* call = find_call(thread.isa.facts().calls, args.number);

@@ -64,6 +64,7 @@ void walk_robust_list(AddressSpace& memory, GuestVa list, u32 tid) {
 UserThread::UserThread(Process& process, std::shared_ptr<SignalActions> actions)
     : process(process), memory(process.memory), isa(process.isa), actions(std::move(actions)) {
   cpu_ = process.accelerator.make_cpu(*this);
+  tracer = process.debugger;
   process.add(*this);
 }
 
@@ -80,7 +81,8 @@ void UserThread::run() {
   if (clear_handlers_at_start) clear_handlers();
   host_closed_ = true;
   open_host_mask();
-  cpu_->run();
+  if (tracer) start_traced();
+  if (!exiting_) cpu_->run();
   finish();
 }
 
@@ -91,6 +93,7 @@ void UserThread::exit_thread(int status) {
 }
 
 void UserThread::exit_process(int status) {
+  if (tracer) tracer->process_exits(*this, status);
   if (!vfork_child) process.print_stats();
   _exit(status);
 }
@@ -100,6 +103,7 @@ void UserThread::finish() {
   set_host_mask(kAllSignals);
   if (vfork_child) _exit(exit_status_);
   if (!process.remove(*this)) exit_process(exit_status_);
+  if (tracer) tracer->thread_ended(*this);
   if (robust_list) {
     syscall(SYS_set_robust_list, nullptr, sizeof(RobustHead));
     walk_robust_list(memory, robust_list, u32(tid_));
@@ -129,6 +133,7 @@ void UserThread::system_call() {
   const CallArgs args = isa.call(state());
   isa.step_over_call(state());
   process.count_call();
+  fails_if_handled_ = false;
   const s64 result = process.strace ? process.strace->traced_call(*this, args) : make_call(*this, args);
   if (result == kRestart) {
     restarting_ = true;

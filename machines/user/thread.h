@@ -5,11 +5,13 @@
 // it builds the guest's frame and opens the host's mask again.
 #pragma once
 
+#include <cerrno>
 #include <optional>
 
 #include "core/engine/process.h"
 #include "machines/user/host_call.h"
 #include "machines/user/process.h"
+#include "machines/user/tracer.h"
 
 namespace mimus::user {
 
@@ -37,11 +39,16 @@ class UserThread final : public ProcessThread {
   void trap(const Fault& fault) override;
   void access_fault(GuestVa address, Access access, int signal, int code) override;
   void poll() override { deliver_signals(); }
+  void stepped() override;
 
   // -- system calls --
   // A call of the host that a signal may interrupt; -errno, kRestart or kNotBegun.
   s64 host(long number, u64 a = 0, u64 b = 0, u64 c = 0, u64 d = 0, u64 e = 0, u64 f = 0) {
-    return host_call(pending_, number, a, b, c, d, e, f);
+    const s64 result = host_call(pending_, number, a, b, c, d, e, f);
+    if (result != -EINTR || !tracer) return result;
+    // Perhaps nothing that the guest sees has interrupted it.
+    fails_if_handled_ = true;
+    return kRestart;
   }
   // The thread ends after the current call.
   void exit_thread(int status);
@@ -61,6 +68,9 @@ class UserThread final : public ProcessThread {
   // -- signals --
   SignalMask mask() const { return mask_; }
   void set_mask(SignalMask mask);
+  // The host's action becomes what the guest's asks for. A tracer is told even of signals that are ignored.
+  void set_action_of_host(int signal);
+  void set_all_actions_of_host();
   // For the length of a call that installs a mask (ppoll, sigsuspend): the guest's, as the host shall have it.
   SignalMask begin_temporary_mask(SignalMask mask);
   s64 set_alternate_stack(const GuestStack& stack);
@@ -71,15 +81,26 @@ class UserThread final : public ProcessThread {
   // What a child thread or process takes over.
   void inherit_signals(const UserThread& parent, bool keep_alternate_stack);
 
+  // -- being debugged (thread_trace.cc) --
+  Tracer* tracer = nullptr;                  // null: nobody looks
+  std::atomic<bool> waits_for_vfork{false};  // does not stop before the child lets it go on
+  void request_stop();                       // any thread: Tracer::stopped soon
+
   // -- on the host's side; async-signal-safe --
   void host_signal(const siginfo_t& info, void* ucontext);
+  void host_kick(void* ucontext);
   static void become(UserThread* thread);  // the host thread's current guest thread; null: none
 
  private:
   void system_call();
   void deliver_signals();
-  bool deliver(const siginfo_t& info, bool forced);  // true: a handler will run
+  bool deliver(siginfo_t info, bool forced);  // true: a handler will run
+  bool act_on(const siginfo_t& info, bool forced);
   void enter_handler(const siginfo_t& info, const GuestAction& action);
+  void start_traced();
+  TraceResume trace_stop(const TraceStop& stop);
+  void act_on_resumption(const TraceResume& resume);
+  bool trace_signal(siginfo_t& info);
   bool on_alternate_stack(GuestVa sp) const;
   GuestVa frame_stack(const GuestAction& action) const;
   void open_host_mask();
@@ -99,7 +120,14 @@ class UserThread final : public ProcessThread {
   SignalMask mask_ = 0;
   std::optional<SignalMask> temporary_mask_;
   GuestStack alternate_;
-  bool restarting_ = false;  // the current call is to be made again
+  bool restarting_ = false;        // the current call is to be made again
+  bool fails_if_handled_ = false;  // but ends with EINTR, whatever SA_RESTART says, if a handler runs
+
+  // -- being debugged --
+  std::atomic<bool> stop_wanted_{false};
 };
+
+// A signal with which request_stop() wakes a thread.
+bool is_kick(const siginfo_t& info);
 
 }  // namespace mimus::user

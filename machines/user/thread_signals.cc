@@ -91,11 +91,24 @@ void UserThread::inherit_signals(const UserThread& parent, bool keep_alternate_s
   if (keep_alternate_stack) alternate_ = parent.alternate_;
 }
 
+void UserThread::set_action_of_host(int signal) {
+  const GuestAction action = actions->get(signal);
+  HostAction how = HostAction::handle;
+  if (!tracer && action.handler <= 1) how = action.handler ? HostAction::ignore : HostAction::by_default;
+  // Children leave no zombies while SIGCHLD is ignored.
+  const bool reaps = signal == SIGCHLD && action.handler == 1;
+  set_host_action(signal, how, reaps ? action.flags | SA_NOCLDWAIT : action.flags);
+}
+
+void UserThread::set_all_actions_of_host() {
+  for (int signal = 1; signal <= kSignals; signal++) set_action_of_host(signal);
+}
+
 void UserThread::clear_handlers() {
   for (int signal = 1; signal <= kSignals; signal++) {
     if (actions->get(signal).handler <= 1) continue;
     actions->exchange(signal, {});
-    set_host_action(signal, HostAction::by_default, 0);
+    set_action_of_host(signal);
   }
 }
 
@@ -105,6 +118,8 @@ void UserThread::deliver_signals() {
   do {
     pending_.store(0, std::memory_order_relaxed);
     std::atomic_signal_fence(std::memory_order_seq_cst);
+    if (stop_wanted_.exchange(false, std::memory_order_relaxed) && tracer)
+      act_on_resumption(trace_stop({TraceStop::Kind::requested, {}}));
     for (u32 i = 0; i < queued_.load(std::memory_order_relaxed); i++) {
       const siginfo_t info = queue_[i];
       deliver(info, false);
@@ -117,9 +132,14 @@ void UserThread::deliver_signals() {
 
 void UserThread::force_signal(siginfo_t info) { deliver(info, true); }
 
-bool UserThread::deliver(const siginfo_t& info, bool forced) {
-  const int signal = info.si_signo;
+bool UserThread::deliver(siginfo_t info, bool forced) {
   if (process.strace) process.strace->signal(*this, info);
+  if (tracer && !trace_signal(info)) return false;
+  return act_on(info, forced);
+}
+
+bool UserThread::act_on(const siginfo_t& info, bool forced) {
+  const int signal = info.si_signo;
   const GuestAction action = actions->get(signal);
   const bool handled = action.handler > 1;
   if (forced && (!handled || mask_ & signal_bit(signal))) die(signal);
@@ -134,7 +154,7 @@ bool UserThread::deliver(const siginfo_t& info, bool forced) {
     GuestAction reset = action;
     reset.handler = 0;
     actions->exchange(signal, reset);
-    set_host_action(signal, HostAction::by_default, action.flags);
+    set_action_of_host(signal);
   }
   enter_handler(info, action);
   return true;
@@ -149,7 +169,7 @@ GuestVa UserThread::frame_stack(const GuestAction& action) const {
 void UserThread::enter_handler(const siginfo_t& info, const GuestAction& action) {
   if (restarting_) {
     restarting_ = false;
-    if (action.flags & SA_RESTART)
+    if (action.flags & SA_RESTART && !fails_if_handled_)
       isa.step_back(state());
     else
       isa.set_result(state(), -EINTR);
@@ -192,6 +212,7 @@ s64 UserThread::signal_return() {
 }
 
 void UserThread::die(int signal) {
+  if (tracer) tracer->process_dies(*this, signal);
   if (process.strace) process.strace->killed(*this, signal);
   process.print_stats();
   die_by(signal);

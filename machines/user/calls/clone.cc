@@ -107,6 +107,14 @@ s64 host_fork(const CloneRequest& request) {
   return pid < 0 ? -errno : pid;
 }
 
+// In the child of a fork: the debugger stays with the parent.
+void leave_debugger(UserThread& thread) {
+  thread.process.debugger->forked_away();
+  thread.process.debugger = nullptr;
+  thread.tracer = nullptr;
+  thread.set_all_actions_of_host();
+}
+
 s64 clone_process(UserThread& thread, CloneRequest request) {
   if (request.flags & CLONE_PIDFD) {
     if (!thread.memory.in_range(request.pidfd, 4)) return -EFAULT;
@@ -129,6 +137,7 @@ s64 clone_process(UserThread& thread, CloneRequest request) {
   }
   process.only_thread(thread);
   process.accelerator.after_fork_in_child(thread.cpu());
+  if (process.debugger) leave_debugger(thread);
   thread.adopt_tid();
   thread.clear_child_tid = request.flags & CLONE_CHILD_CLEARTID ? request.child_tid : 0;
   thread.robust_list = 0;
@@ -152,6 +161,7 @@ s64 clone_vfork(UserThread& parent, const CloneRequest& request) {
   prepare_child(child, parent, request);
   child.inherit_signals(parent, true);
   child.vfork_child = true;
+  child.tracer = nullptr;
   void* stack = mmap(nullptr, kHostStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
   s64 result = -ENOMEM;
   if (stack != MAP_FAILED) {
@@ -159,8 +169,10 @@ s64 clone_vfork(UserThread& parent, const CloneRequest& request) {
     int pidfd = -1;
     const int flags = CLONE_VM | CLONE_VFORK | int(request.flags & CLONE_PIDFD) | request.exit_signal;
     if (request.flags & kClearSighand) child.clear_handlers_at_start = true;
+    parent.waits_for_vfork = true;
     const int pid = clone(vfork_main, static_cast<u8*>(stack) + kHostStack, flags, &child, &pidfd);
     result = pid < 0 ? -errno : pid;
+    parent.waits_for_vfork = false;
     UserThread::become(&parent);
     munmap(stack, kHostStack);
     if (pid > 0) {

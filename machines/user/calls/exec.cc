@@ -83,7 +83,14 @@ s64 execute(UserThread& thread, std::string path, const u64 argv, const u64 envp
   }
   s.argv = pointers(s.line);
   s.envp = pointers(s.environment);
-  return thread.host(SYS_execve, u64(file), u64(s.argv.data()), u64(s.envp.data()));
+  if (!process.debugger) return thread.host(SYS_execve, u64(file), u64(s.argv.data()), u64(s.envp.data()));
+  // What the guest ignores is ignored by the next program, too.
+  Tracer* const tracer = std::exchange(thread.tracer, nullptr);
+  thread.set_all_actions_of_host();
+  const s64 result = thread.host(SYS_execve, u64(file), u64(s.argv.data()), u64(s.envp.data()));
+  thread.tracer = tracer;
+  thread.set_all_actions_of_host();
+  return result;
 }
 
 }  // namespace

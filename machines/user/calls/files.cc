@@ -9,7 +9,6 @@
 
 #include "machines/user/iovecs.h"
 #include "machines/user/paths.h"
-#include "machines/user/strace.h"
 #include "machines/user/syscalls.h"
 
 namespace mimus::user {
@@ -120,22 +119,26 @@ s64 call_openat2(UserThread& thread, const Call&, const u64* arg) {
 }
 
 s64 call_close(UserThread& thread, const Call&, const u64* arg) {
-  if (thread.process.strace && int(arg[0]) == thread.process.strace->fd()) return -EBADF;
+  if (thread.process.own_fds.contains(int(arg[0]))) return -EBADF;
   return thread.host(SYS_close, arg[0]);
 }
 
+// The ranges between our own.
 s64 call_close_range(UserThread& thread, const Call&, const u64* arg) {
-  const u32 first = u32(arg[0]), last = u32(arg[1]);
-  const u32 own = thread.process.strace ? u32(thread.process.strace->fd()) : ~0u;
-  if (first > own || last < own) return thread.host(SYS_close_range, first, last, arg[2]);
-  s64 result = 0;
-  if (first < own) result = thread.host(SYS_close_range, first, own - 1, arg[2]);
-  if (result == 0 && own < last) result = thread.host(SYS_close_range, own + 1, last, arg[2]);
-  return result;
+  u64 first = u32(arg[0]);
+  const u64 last = u32(arg[1]);
+  if (first > last) return -EINVAL;
+  for (const int own : thread.process.own_fds) {
+    if (u64(own) < first || u64(own) > last) continue;
+    if (first < u64(own))
+      if (s64 error = thread.host(SYS_close_range, first, u64(own) - 1, arg[2])) return error;
+    first = u64(own) + 1;
+  }
+  return first <= last ? thread.host(SYS_close_range, first, last, arg[2]) : 0;
 }
 
 s64 call_dup3(UserThread& thread, const Call&, const u64* arg) {
-  if (thread.process.strace && int(arg[1]) == thread.process.strace->fd()) return -EBADF;
+  if (thread.process.own_fds.contains(int(arg[1]))) return -EBADF;
   return thread.host(SYS_dup3, arg[0], arg[1], arg[2]);
 }
 

@@ -10,10 +10,6 @@
 namespace mimus::user {
 namespace {
 
-HostAction host_action(const GuestAction& action) {
-  return action.handler == 0 ? HostAction::by_default : action.handler == 1 ? HostAction::ignore : HostAction::handle;
-}
-
 s64 get_mask(UserThread& thread, GuestVa at, u64 bytes, SignalMask& mask) {
   return bytes != sizeof mask ? -EINVAL : thread.memory.get(mask, at);
 }
@@ -32,7 +28,7 @@ s64 call_rt_sigaction(UserThread& thread, const Call&, const u64* arg) {
     GuestAction action = thread.isa.read_action(record);
     action.mask &= ~kUnblockable;
     old = thread.actions->exchange(int(signal), action);
-    set_host_action(int(signal), host_action(action), action.flags);
+    thread.set_action_of_host(int(signal));
   }
   if (!arg[2]) return 0;
   thread.isa.write_action(record, old);

@@ -1,0 +1,81 @@
+// UserThread's part of being debugged. A thread that is to stop is sent SIGSEGV with a code of our own: all other
+// signals may be blocked or the guest's.
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "machines/user/host_signals.h"
+#include "machines/user/thread.h"
+
+namespace mimus::user {
+namespace {
+
+// Below all codes of the kernel's own.
+constexpr int kKickCode = -0x6d69;
+
+}  // namespace
+
+bool is_kick(const siginfo_t& info) { return info.si_signo == SIGSEGV && info.si_code == kKickCode; }
+
+void UserThread::request_stop() {
+  stop_wanted_.store(true);
+  cpu_->kick();
+  siginfo_t info{};
+  info.si_signo = SIGSEGV;
+  info.si_code = kKickCode;
+  syscall(SYS_rt_tgsigqueueinfo, getpid(), tid_, SIGSEGV, &info);
+}
+
+void UserThread::host_kick(void* context) {
+  pending_.store(1, std::memory_order_relaxed);
+  cpu_->kick();
+  abort_call(context);
+}
+
+// A call that waits to be made again is shown before its instruction, so that a debugger may let the thread do
+// something else first.
+TraceResume UserThread::trace_stop(const TraceStop& stop) {
+  const bool again = restarting_;
+  if (again) isa.step_back(state());
+  const GuestPc pc = state().pc;
+  const TraceResume resume = tracer->stopped(*this, stop);
+  if (again && state().pc == pc)
+    isa.step_over_call(state());
+  else
+    restarting_ = false;
+  cpu_->set_single_step(resume.step);
+  return resume;
+}
+
+void UserThread::act_on_resumption(const TraceResume& resume) {
+  if (!resume.signal) return;
+  siginfo_t info{};
+  info.si_signo = resume.signal;
+  info.si_code = SI_USER;
+  info.si_pid = getpid();
+  info.si_uid = getuid();
+  act_on(info, false);
+}
+
+void UserThread::start_traced() {
+  const TraceResume resume = tracer->thread_started(*this);
+  cpu_->set_single_step(resume.step);
+  act_on_resumption(resume);
+}
+
+void UserThread::stepped() {
+  TraceStop stop{TraceStop::Kind::stepped, {}};
+  stop.info.si_signo = SIGTRAP;
+  stop.info.si_code = TRAP_TRACE;
+  stop.info.si_addr = reinterpret_cast<void*>(state().pc);
+  if (tracer) act_on_resumption(trace_stop(stop));
+}
+
+// What the tracer has been asked to do with a signal, if there is a tracer. False: nothing more is to be done.
+bool UserThread::trace_signal(siginfo_t& info) {
+  const TraceResume resume = trace_stop({TraceStop::Kind::signal, info});
+  if (resume.signal == info.si_signo) return true;
+  act_on_resumption(resume);
+  return false;
+}
+
+}  // namespace mimus::user
