@@ -377,7 +377,7 @@ u64 Vcpu::device_read(const Resolved& at, unsigned bytes) {
   Device& device = *at.range->device;
   std::unique_lock lock(config_.memory.machine_lock(), std::defer_lock);
   if (device.needs_machine_lock()) lock.lock();
-  return device.read(at.range->region, at.physical - at.range->base, bytes);
+  return device.cpu_read(state_->cpu_index, at.range->region, at.physical - at.range->base, bytes);
 }
 
 void Vcpu::device_write(const Resolved& at, unsigned bytes, u64 value) {
@@ -386,7 +386,7 @@ void Vcpu::device_write(const Resolved& at, unsigned bytes, u64 value) {
   Device& device = *at.range->device;
   std::unique_lock lock(config_.memory.machine_lock(), std::defer_lock);
   if (device.needs_machine_lock()) lock.lock();
-  device.write(at.range->region, at.physical - at.range->base, bytes, value);
+  device.cpu_write(state_->cpu_index, at.range->region, at.physical - at.range->base, bytes, value);
 }
 
 }  // namespace mimus::dbt

@@ -19,6 +19,11 @@ class Device {
   // machine lock held unless needs_machine_lock() is false. Accesses the specification forbids read 0 / are ignored.
   virtual u64 read(RegionId region, u64 offset, unsigned width) = 0;
   virtual void write(RegionId region, u64 offset, unsigned width, u64 value) = 0;
+  // The same for a CPU's accesses, for devices that answer each CPU differently.
+  virtual u64 cpu_read(u32 /*cpu*/, RegionId region, u64 offset, unsigned width) { return read(region, offset, width); }
+  virtual void cpu_write(u32 /*cpu*/, RegionId region, u64 offset, unsigned width, u64 value) {
+    write(region, offset, width, value);
+  }
   // A message-signalled interrupt: a bus master's write of 4 bytes. `requester` tells which one (PCI: bus, device and
   // function number), for controllers that translate messages.
   virtual void message(RegionId region, u64 offset, u32 data, u32 /*requester*/) { write(region, offset, 4, data); }
