@@ -138,6 +138,7 @@ void Compiler::emit_entry(const ir::Block& block) {
     if (options_->profile && (out_->counter = slab_.allocate_counter())) {
       *out_->counter = options_->profile_limit ? options_->profile_limit - 1 : 0;
       a_.sub(dword[rip + slab_.data_as_seen_from_write_view(out_->counter)], 1);
+      relocate(Reloc::counter, 5);
       Cold& hot = add_cold(&Compiler::cold_hot);
       hot.pc = block.key.pc;
       hot.from = a_.jcc_near(Cond::s);
@@ -154,6 +155,7 @@ void Compiler::cold_leave(const Cold& cold) {
 
 void Compiler::cold_hot(const Cold& cold) {
   a_.mov(dword[rip + slab_.data_as_seen_from_write_view(out_->counter)], kFiredCounter);
+  relocate(Reloc::counter, 8);
   leave_at(cold.pc, host_.leave_dispatch());
 }
 
@@ -164,6 +166,31 @@ void Compiler::note_pc(GuestPc pc) {
     map.back().guest_pc = pc;
   else
     map.push_back({a_.offset(), pc});
+}
+
+// ---- what depends on places ----
+
+// The field begins `behind` bytes before what comes next.
+void Compiler::relocate(Reloc kind, u32 behind) {
+  if (options_->savable) out_->relocations.push_back(u32(kind) << 24 | (a_.offset() - behind));
+}
+
+void Compiler::jump_thunk(u64 thunk) {
+  a_.jump_to(slab_.to_write(thunk));
+  relocate(Reloc::slab, 4);
+}
+
+void Compiler::call_thunk(u64 thunk) {
+  a_.call(slab_.to_write(thunk));
+  relocate(Reloc::slab, 4);
+}
+
+// Into rax, as a field of 64 bits.
+void Compiler::load_address(const void* address, Reloc kind) {
+  a_.db(0x48);
+  a_.db(0xb8);
+  a_.dq(reinterpret_cast<u64>(address));
+  relocate(kind, 8);
 }
 
 // ---- cold code ----

@@ -24,6 +24,20 @@ struct EdgePatch {
   u32 unlinked = 0;      // where it goes when it is not linked
 };
 
+// A field of the code that depends on where something is: kind << 24 | its offset. In saved code, the fields say what
+// they refer to (saved_code.h).
+enum class Reloc : u8 {
+  slab,        // 32-bit displacement of something at a fixed place in the slab: a thunk, a constant
+  code_id,     // 32 bits
+  counter,     // 32-bit displacement of the execution counter
+  helper,      // 64-bit address of a helper function
+  run_single,  // likewise, of run_single_op
+  run_scalar,  // of run_scalar_op
+  single,      // of an interp::SingleOp that Assists shares
+  count
+};
+inline constexpr u32 kRelocOffset = 0xffffff;
+
 // What a compilation has produced, as offsets from the start of the window. Kept by the compiler's user, to be filled
 // again and again.
 struct Artifact {
@@ -36,10 +50,14 @@ struct Artifact {
   std::vector<EdgePatch> internal;  // loops inside the region
   std::vector<PcMapEntry> pc_map;
   std::vector<FaultEntry> faults;
+  std::vector<u32> relocations;  // PrepareOptions::savable: of Reloc
+  bool movable = true;           // there is nothing that relocations cannot express
 
   void clear() {
     bytes = hot_bytes = leave = 0;
     counter = nullptr;
+    relocations.clear();
+    movable = true;
     edges.clear();
     patches.clear();
     internal.clear();
@@ -116,6 +134,10 @@ class Compiler {
   bool fits_handler(const ir::Inst& inst) const;
   void refuse(const ir::Inst& inst);
   void note_pc(GuestPc pc);
+  void relocate(Reloc kind, u32 behind);
+  void jump_thunk(u64 thunk);
+  void call_thunk(u64 thunk);
+  void load_address(const void* address, Reloc kind);
   void cold_leave(const Cold&);
   void cold_hot(const Cold&);
 
@@ -284,7 +306,11 @@ class Compiler {
   void op_ffrom(const ir::Inst&);
   void op_unbox(const ir::Inst&);
   void op_box(const ir::Inst&);
-  Xbyak::Address constant_at(const void* field, unsigned bits);
+  template <class F>
+  void with_constant(const void* field, unsigned bits, F&& f) {
+    f(Xbyak::Address(Xbyak::AddressFrame(bits)[Xbyak::util::rip + field]));
+    relocate(Reloc::slab, 4);
+  }
   void ucomis(ir::Type type, int a, const Xbyak::Operand& b);
   bool host_rounds(ir::Rounding rounding) const;
   void begin_rounding(ir::Rounding rounding);

@@ -62,7 +62,7 @@ Compiler::Edge Compiler::return_edge(const Exit& exit) {
 
 void Compiler::leave_at(GuestPc pc, u64 thunk) {
   a_.mov(rax, pc);
-  a_.jump_to(slab_.to_write(thunk));
+  jump_thunk(thunk);
 }
 
 // Leaves if the run loop wants the CPU; `reg` holds the target unless it is known.
@@ -80,7 +80,7 @@ void Compiler::cold_poll(const Cold& cold) {
     move(0, cold.base.reg);
   else
     a_.mov(rax, u64(cold.value));
-  a_.jump_to(slab_.to_write(host_.leave_poll()));
+  jump_thunk(host_.leave_poll());
 }
 
 void Compiler::cold_edge_stub(const Cold& cold) {
@@ -90,7 +90,8 @@ void Compiler::cold_edge_stub(const Cold& cold) {
   if (edge_exit_) return a_.jump_to(a_.window() + edge_exit_);
   edge_exit_ = a_.offset();
   a_.mov(ecx, options_->code_id);
-  a_.jump_to(slab_.to_write(host_.leave_edge()));
+  relocate(Reloc::code_id, 4);
+  jump_thunk(host_.leave_edge());
 }
 
 void Compiler::cold_inner_stub(const Cold& cold) {
@@ -145,7 +146,7 @@ void Compiler::cold_dispatch(const Cold& cold) {
     move(0, cold.base.reg);
   else
     a_.mov(rax, u64(cold.value));
-  a_.jump_to(slab_.to_write(host_.leave_dispatch()));
+  jump_thunk(host_.leave_dispatch());
 }
 
 // Two of rax, rcx, rdx, rbx that are not `taken`.
@@ -241,7 +242,7 @@ void Compiler::leave_trap(const Exit& exit, int) {
   a_.mov(rax, pc_);
   a_.mov(ecx, exit.cause);
   a_.mov(rdx, exit.tval);
-  a_.jump_to(slab_.to_write(host_.leave_trap()));
+  jump_thunk(host_.leave_trap());
 }
 void Compiler::leave_yield(const Exit& exit, int) { leave_at(exit.target, host_.leave_dispatch()); }
 

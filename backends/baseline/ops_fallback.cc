@@ -15,6 +15,7 @@ const interp::SingleOp* Compiler::single_op(const Inst& inst) {
   Type types[4];
   const unsigned count = operand_count(inst);
   for (unsigned i = 0; i < count; ++i) types[i] = type_of(inst.args[i]);
+  if (Assists::is_placed(inst)) out_->movable = false;
   return assists_.get(inst, {types, count}, block_->pool, {pc_, insn_length_, retired_, options_->count_insns});
 }
 
@@ -45,14 +46,14 @@ void Compiler::fallback(const Inst& inst) {
   if (!single || single->frame_bytes() > Frame::kWideBytes) return refuse(inst);
   for (unsigned i = 0; i < operand_count(inst); ++i) put_in_frame(Frame::kWide + single->operand(i), inst.args[i]);
   regs_.before_call();
-  a_.mov(rax, reinterpret_cast<u64>(single));
+  load_address(single, Reloc::single);
   a_.mov(frame(Frame::kArg0), rax);
   a_.lea(rax, frame(Frame::kWide));
   a_.mov(frame(Frame::kArg1), rax);
   using enum HelperEffects;
   const bool may_fault = has(ir::info(inst.op).effects, ir::Effects::may_fault);
-  a_.mov(rax, reinterpret_cast<u64>(&run_single_op));
-  a_.call(slab_.to_write(host_.helper(may_fault ? uses_host_fp | reads_state | may_leave : uses_host_fp)));
+  load_address(reinterpret_cast<const void*>(&run_single_op), Reloc::run_single);
+  call_thunk(host_.helper(may_fault ? uses_host_fp | reads_state | may_leave : uses_host_fp));
   if (!inst.type.is_void() && facts_[self()].first_use != kNever)
     take_from_frame(Frame::kWide + single->result(), inst.type);
 }
@@ -60,10 +61,10 @@ void Compiler::fallback(const Inst& inst) {
 // In cold code: the op on one or two scalars (`a`, `b`: stored by `pass`); the result is in kArg0. Keeps all registers.
 void Compiler::call_assist(const interp::SingleOp* single) {
   a_.mov(frame(Frame::kArg3), rax);
-  a_.mov(rax, reinterpret_cast<u64>(single));
+  load_address(single, Reloc::single);
   a_.mov(frame(Frame::kArg2), rax);
-  a_.mov(rax, reinterpret_cast<u64>(&run_scalar_op));
-  a_.call(slab_.to_write(host_.assist()));
+  load_address(reinterpret_cast<const void*>(&run_scalar_op), Reloc::run_scalar);
+  call_thunk(host_.assist());
   a_.mov(rax, frame(Frame::kArg3));
 }
 

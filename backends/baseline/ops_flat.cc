@@ -62,7 +62,7 @@ void Compiler::flat_access(const Inst& inst, Type type, const Stored* value) {
 
 void Compiler::cold_flat(const Cold& cold) {
   using Kind = emit::FlatRecord::Kind;
-  a_.call(slab_.to_write(host_.flat_fault()));
+  call_thunk(host_.flat_fault());
   emit::FlatRecord record{.disp = s32(cold.value), .desc = cold.desc};
   record.back = s32(cold.back) - s32(a_.offset());
   record.base = u8(cold.base.reg);

@@ -66,10 +66,6 @@ bool makes_quiet_nans(Op op) {
 
 }  // namespace
 
-Xbyak::Address Compiler::constant_at(const void* field, unsigned bits) {
-  return Xbyak::AddressFrame(bits)[rip + field];
-}
-
 void Compiler::ucomis(Type type, int a, const Operand& b) {
   if (is_double(type))
     a_.ucomisd(Xmm(a), b);
@@ -228,27 +224,27 @@ void Compiler::op_fp_sign(const Inst& inst) {
     const int d = regs_.def_xmm(self(), ra);
     if (d != ra) a_.movaps(Xmm(d), Xmm(ra));
     if (inst.op == Op::fneg)
-      a_.xorps(Xmm(d), constant_at(sign, 128));
+      with_constant(sign, 128, [&](const auto& constant) { a_.xorps(Xmm(d), constant); });
     else
-      a_.andps(Xmm(d), constant_at(abs, 128));
+      with_constant(abs, 128, [&](const auto& constant) { a_.andps(Xmm(d), constant); });
     return;
   }
   const int rb = regs_.xmm(inst.args[1]);
   const int t = regs_.temp_xmm();
   a_.movaps(Xmm(t), Xmm(rb));
-  a_.andps(Xmm(t), constant_at(sign, 128));
+  with_constant(sign, 128, [&](const auto& constant) { a_.andps(Xmm(t), constant); });
   const int d = regs_.def_xmm(self(), ra);
   if (d != ra) a_.movaps(Xmm(d), Xmm(ra));
-  a_.andps(Xmm(d), constant_at(abs, 128));
+  with_constant(abs, 128, [&](const auto& constant) { a_.andps(Xmm(d), constant); });
   a_.orps(Xmm(d), Xmm(t));
 }
 
 void Compiler::load_default_nan(Type type, u16 rule, int to) {
   const emit::ConstantTable& c = host_.constants();
   if (is_double(type))
-    a_.movsd(Xmm(to), constant_at(&c.f64_nan[rule & 1], 64));
+    with_constant(&c.f64_nan[rule & 1], 64, [&](const auto& constant) { a_.movsd(Xmm(to), constant); });
   else
-    a_.movss(Xmm(to), constant_at(&c.f32_nan[rule & 1], 32));
+    with_constant(&c.f32_nan[rule & 1], 32, [&](const auto& constant) { a_.movss(Xmm(to), constant); });
 }
 
 void Compiler::op_nan_fix(const Inst& inst) {
@@ -371,7 +367,7 @@ void Compiler::op_fp_flags_read(const Inst& inst) {
   const int d = regs_.def_gpr(self());
   a_.mov(Xbyak::Reg32(d), frame(Frame::kMxcsr, 32));
   a_.and_(Xbyak::Reg32(d), kFlagBits);
-  a_.lea(Xbyak::Reg64(t), constant_at(host_.constants().mxcsr_to_flags, 64));
+  with_constant(host_.constants().mxcsr_to_flags, 64, [&](const auto& constant) { a_.lea(Xbyak::Reg64(t), constant); });
   a_.movzx(Xbyak::Reg32(d), byte[Xbyak::Reg64(t) + Xbyak::Reg64(d)]);
 }
 
@@ -381,7 +377,7 @@ void Compiler::op_fp_flags_write(const Inst& inst) {
   a_.stmxcsr(frame(Frame::kMxcsr, 32));
   a_.mov(t.cvt32(), Xbyak::Reg32(ra));
   a_.and_(t.cvt32(), 31);
-  a_.lea(u, constant_at(host_.constants().flags_to_mxcsr, 64));
+  with_constant(host_.constants().flags_to_mxcsr, 64, [&](const auto& constant) { a_.lea(u, constant); });
   a_.movzx(t.cvt32(), byte[t + u]);
   a_.and_(frame(Frame::kMxcsr, 32), ~kFlagBits);
   a_.or_(frame(Frame::kMxcsr, 32), t.cvt32());

@@ -247,7 +247,7 @@ void Compiler::pass_value(Type type, const Stored& value) {
 void Compiler::call_slow(SlowPath path, u32 desc, bool keep_xmm, u32 retired) {
   a_.mov(frame(Frame::kDesc, 32), desc);
   count_insns(retired);  // in case it does not come back
-  a_.call(slab_.to_write(host_.slow_path(path, keep_xmm)));
+  call_thunk(host_.slow_path(path, keep_xmm));
   uncount_insns(retired);
 }
 

@@ -65,8 +65,8 @@ void Compiler::op_helper(const Inst& inst) {
   if (has(effects, writes_state | may_leave)) regs_.before_state_changes();
   if (counted_leave) effects = HelperEffects(u8(effects) & ~u8(may_leave)) | reads_state | writes_state;
   regs_.before_call();
-  a_.mov(rax, reinterpret_cast<u64>(helper.function));
-  a_.call(slab_.to_write(host_.helper(effects)));
+  load_address(reinterpret_cast<const void*>(helper.function), Reloc::helper);
+  call_thunk(host_.helper(effects));
   if (counted_leave) {
     a_.cmp(state(offsetof(CpuState, leave), 32), 0);
     Cold& left = add_cold(&Compiler::cold_helper_left);

@@ -55,6 +55,7 @@ class CodeSlab {
 
   // What has been allocated so far survives every reset (thunks).
   void seal();
+  u64 sealed() const { return sealed_; }
   // Frees everything after the seal. No generated code may be running or be reachable. Pieces handed out before are
   // void: holders compare generation().
   void reset(const CodeWriteToken&);
@@ -66,6 +67,11 @@ class CodeSlab {
   // The address that code in the writable view must name to reach `data` (in the data area) once it runs.
   const void* data_as_seen_from_write_view(const void* data) const {
     return static_cast<const u8*>(data) + (reinterpret_cast<u64>(write_) - exec_);
+  }
+  // Places relative to the writable view, which are the same in other processes for what is made at the same place.
+  u64 offset_of(u64 exec) const { return exec - exec_; }
+  u64 data_offset_of(const void* data) const {
+    return u64(static_cast<const u8*>(data_as_seen_from_write_view(data)) - write_);
   }
   // Code that is announced is told to the listener. To be set before there is code.
   void set_listener(std::unique_ptr<CodeListener> listener) { listener_ = std::move(listener); }

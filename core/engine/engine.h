@@ -87,6 +87,9 @@ class Code {
   virtual bool hot() const { return false; }
   // With PrepareOptions::profile: how often the entry was reached so far (about, when CPUs race).
   virtual u64 runs() const { return 0; }
+  // With PrepareOptions::savable, and with the code-cache lock held: appends a form of the code, as it was made, that
+  // depends neither on where it is nor on where this process's functions are. False: there is none.
+  virtual bool save(std::vector<u8>& /*out*/) const { return false; }
   // Listing for --dump host.
   virtual std::string dump() const = 0;
 };
@@ -97,6 +100,7 @@ struct PrepareOptions {
   bool profile =
       false;  // count entries (tier-up): leaves by Leave::dispatch at the entry, once, when profile_limit is reached
   u32 profile_limit = 0;
+  bool savable = false;  // Code::save will be called
 };
 
 class Engine {
@@ -105,6 +109,16 @@ class Engine {
   virtual std::string_view name() const = 0;
   // Thread-safe. A failure (out of code space, compiler refusal) leaves nothing behind.
   virtual Expected<std::unique_ptr<Code>> prepare(const ir::Region& region, const PrepareOptions& options) = 0;
+
+  // -- code that outlives the process --
+  // All that saved code depends on besides the program that made it, its region and its options. Empty: none is saved.
+  virtual std::string saved_code_identity() const { return {}; }
+  // What prepare() would make, from what Code::save() of an engine of the same identity has written. Thread-safe. Never
+  // looks beyond `saved`, which may have been damaged in any way; the code itself is believed, so the caller has made
+  // sure where it comes from.
+  virtual Expected<std::unique_ptr<Code>> load(std::span<const u8> /*saved*/, const PrepareOptions& /*options*/) {
+    return fail("this engine's code cannot be kept");
+  }
 };
 
 }  // namespace mimus

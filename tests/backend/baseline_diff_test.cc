@@ -18,6 +18,15 @@ void expect_like_interp(const DiffOptions& options, const emit::HostFeatures& fe
               options);
 }
 
+// The same with code that has been saved by one engine and loaded by another.
+void expect_saved_like_interp(const DiffOptions& options,
+                              const emit::HostFeatures& features = emit::HostFeatures::probe()) {
+  expect_same({"interp", make_interp_engine},
+              {"saved baseline",
+               [&](const RuntimeLayout& layout) { return std::make_unique<test::SavedBaseline>(layout, features); }},
+              options);
+}
+
 RandomOptions integers() {
   RandomOptions o;
   o.vectors = o.wide = o.floats = o.odd_floats = o.odd_rounding = false;
@@ -96,6 +105,25 @@ TEST(BaselineDiff, EveryOpByItself) {
 
 TEST(BaselineDiff, Regions) {
   expect_like_interp({.random = integers(), .blocks_per_region = 4, .first_seed = 60000, .seeds = 150});
+}
+
+TEST(SavedBaselineDiff, Everything) {
+  expect_saved_like_interp({.first_seed = 31000, .seeds = 250, .optimise = true});
+  expect_saved_like_interp({.first_seed = 80000, .seeds = 100}, emit::HostFeatures::none());
+}
+
+TEST(SavedBaselineDiff, IntegersMemoryExits) {
+  expect_saved_like_interp({.random = integers(), .first_seed = 10000, .seeds = 250});
+}
+
+TEST(SavedBaselineDiff, Floats) {
+  RandomOptions o;
+  o.vectors = o.wide = o.odd_floats = o.memory = o.atomics = o.helpers = o.exits = false;
+  expect_saved_like_interp({.random = o, .first_seed = 20000, .seeds = 250});
+}
+
+TEST(SavedBaselineDiff, Regions) {
+  expect_saved_like_interp({.random = integers(), .blocks_per_region = 4, .first_seed = 60000, .seeds = 150});
 }
 
 }  // namespace
