@@ -8,6 +8,8 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 set(CMAKE_LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib/mimus)
 
+# Translations that are kept between runs belong to one build (core/base/build_id.h).
+add_link_options(LINKER:--build-id=sha1)
 add_compile_options(-Wall -Wextra -Wno-unused-parameter -fno-strict-aliasing -Wno-invalid-offsetof -fvisibility=hidden)
 
 if(CMAKE_CXX_COMPILER_ID STREQUAL Clang)

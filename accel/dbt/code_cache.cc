@@ -262,6 +262,15 @@ void CodeCache::fence_check(GuestPa start, u64 bytes) {
   if (checked) check_pages(write, align_down(start, kPageSize), align_down(end, kPageSize));
 }
 
+void CodeCache::for_each_savable(const std::function<void(const TranslatedBlock&)>& f) {
+  std::unique_lock lock(mutex_);
+  for (const auto& t : all_) {
+    if (!t->valid || t->saved || t->replaced) continue;
+    const Page& page = pages_[align_down(t->key.physical, kPageSize)];
+    if (page.watched && page.writes == 0) f(*t);
+  }
+}
+
 void CodeCache::clear(const std::function<void(const CodeWriteToken&)>& also) {
   std::unique_lock lock(mutex_);
   for (auto& [page, entry] : pages_) {

@@ -34,6 +34,7 @@ struct TranslatedBlock {
   u32 id = 0;
   u32 guest_bytes = 0;
   u32 guest_insns = 0;
+  bool saved = false;              // comes from the store (translation_store.h)
   bool straddles = false;          // reaches into a second page: never a link target
   GuestPa second_page = 0;         // physical, when it does
   u32 bytes_hash = 0;              // of the guest code, for fence_check
@@ -94,6 +95,8 @@ class CodeCache final : public CodeWatcher {
   void fence_check(GuestPa start = 0, u64 bytes = ~u64{0});
   // Keeps changes away, e.g. around a fork.
   std::unique_lock<std::mutex> lock() { return std::unique_lock(mutex_); }
+  // All translations of this run that are valid and whose page has never been written. With the lock held.
+  void for_each_savable(const std::function<void(const TranslatedBlock&)>& f);
   // Everything goes. Only in a safepoint, with no compile under way.
   void clear(const std::function<void(const CodeWriteToken&)>& also);
 

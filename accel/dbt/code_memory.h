@@ -16,6 +16,9 @@ class CodeMemory {
   // nothing is there (any more).
   virtual std::span<const u8> read(GuestPa pa, u32 bytes, u8* copy) const = 0;
 
+  // Whether what the page holds is likely to be there again in another run, so that its translations are worth keeping.
+  virtual bool lasting(GuestPa /*page*/) const { return true; }
+
   enum class Watch : u8 {
     failed,   // nothing to watch: nothing is mapped there, or it is never written (ROM)
     watched,  // every write from now on ends in CodeCache::code_page_written

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "accel/dbt/translation_store.h"
 #include "core/device/event_queue.h"
 #include "core/device/guest_error.h"
 #include "core/device/timebase.h"
@@ -43,6 +44,7 @@ struct CodeConfig {
   std::function<size_t()> code_space_left = {};  // bytes; empty: unlimited
   std::function<void(const CodeWriteToken&)> reset_code_memory = {};  // forgets all generated code
   GuestErrorSink* guest_errors = nullptr;
+  StoreConfig store = {};  // where translations are kept for other runs
   DumpHook dump = {};
   bool verify_ir = false;  // after the frontend and after every pass
   bool count_insns = false;

@@ -17,6 +17,12 @@ void add_translation_stats(StatLines& line, const CodeCache& cache, const Transl
   line("blocks.interp-fallbacks", translator.counters.fallbacks);
   line("translate.us", translator.counters.translate_ns / 1000);
   line("links", cache.counters.links);
+  if (const TranslationStore* store = translator.store()) {
+    line("saved.entries", store->entries());
+    line("saved.hits", store->counters.hits);
+    line("saved.misses", store->counters.misses);
+    line("saved.rejected", store->counters.rejected);
+  }
 }
 
 void add_tier_stats(StatLines& line, const CodeCache& cache, const Translator& translator) {

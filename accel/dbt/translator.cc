@@ -61,7 +61,9 @@ Translator::Translator(const Frontend& frontend, const CodeConfig& config, CodeM
       memory_(memory),
       cache_(cache),
       text_{frontend.layout(), frontend.helpers()},
-      queue_(config.tiers.warm_rate) {}
+      queue_(config.tiers.warm_rate) {
+  if (config.store.wanted()) store_ = std::make_unique<TranslationStore>(config.store);
+}
 
 Translator::~Translator() {
   {
@@ -146,6 +148,9 @@ std::variant<TranslatedBlock*, TranslateFailure> Translator::translate(const ir:
   CodeWindow code;
   if (!fetch_code(key, fetch_page, code))
     return TranslateFailure{Kind::fault, frontend_.bus_fault(key.pc, Access::execute)};
+  if (store_ && !code.next_fault) {
+    if (TranslatedBlock* loaded = load(key, code)) return loaded;
+  }
   lift(key, code.bytes, code.in_page, code.next_fault, block);
   // What cannot be fetched now may be there the next time: no translation to keep.
   if (code.next_fault && traps_with(block, *code.next_fault)) return TranslateFailure{Kind::fault, *code.next_fault};
@@ -164,7 +169,7 @@ std::variant<TranslatedBlock*, TranslateFailure> Translator::translate(const ir:
 
   const ir::Block* const blocks[] = {&block};
   const ir::Region region{{blocks[0]}};
-  PrepareOptions options{.code_id = made->id, .count_insns = config_.count_insns};
+  PrepareOptions options{.code_id = made->id, .count_insns = config_.count_insns, .savable = store_ != nullptr};
   if (has_warm() && (!config_.tiers.warm_loops || loop_head(block))) {
     options.profile = true;
     options.profile_limit = config_.tiers.warm_after;
@@ -184,10 +189,34 @@ std::variant<TranslatedBlock*, TranslateFailure> Translator::translate(const ir:
 
   counters.guest_insns += block.guest_insns;
   counters.ir_insns += block.insts.size();
+  if (store_) store_->note_translated();
   TranslatedBlock* published = cache_.publish(std::move(made), code.generation, code.second_generation);
   counters.translate_ns += host_ns() - started;
   if (!published) return TranslateFailure{Kind::retry, {}};
   return published;
+}
+
+// What an earlier run has made of the same bytes; null: nothing, or it cannot be had now.
+TranslatedBlock* Translator::load(const ir::BlockKey& key, const CodeWindow& code) {
+  TranslationStore::Scratch scratch;
+  const auto saved = store_->find(key.pc, key.mode, code.bytes, scratch);
+  if (!saved) return nullptr;
+  auto made = std::make_unique<TranslatedBlock>();
+  made->key = key;
+  made->id = cache_.next_id();
+  made->saved = true;
+  made->guest_bytes = u32(saved->guest.size());
+  made->guest_insns = saved->guest_insns;
+  made->straddles = saved->straddles;
+  made->second_page = code.second_page;
+  made->bytes_hash = hash_code(saved->guest);
+  made->targets.assign(saved->targets.begin(), saved->targets.end());
+  auto host_code = config_.tiers.cold->load(saved->code, {.code_id = made->id,
+                                                          .count_insns = config_.count_insns,
+                                                          .profile_limit = config_.tiers.warm_after});
+  if (!host_code) return nullptr;
+  made->code = std::move(*host_code);
+  return cache_.publish(std::move(made), code.generation, code.second_generation);
 }
 
 // ---- the warm tier ----
@@ -200,6 +229,7 @@ std::unique_lock<std::mutex> Translator::quiesce() {
 }
 
 void Translator::restart_in_child() {
+  if (store_) store_->forked();
   new (&queue_mutex_) std::mutex;  // the thread that is gone waited with them
   new (&queued_) std::condition_variable;
   new (&compiler_) std::thread;

@@ -41,6 +41,12 @@ class Translator {
   // In the child of a fork that happened while quiesce() was held: the compile thread is gone.
   void restart_in_child();
 
+  // The process ends, or becomes another program.
+  const TranslationStore* store() const { return store_.get(); }
+  void save() {
+    if (store_) store_->save(cache_, memory_);
+  }
+
   struct Counters {
     std::atomic<u64> guest_insns{0}, ir_insns{0}, translate_ns{0}, regions{0}, region_insns{0}, compile_ns{0},
         refused{0}, fallbacks{0};
@@ -56,6 +62,7 @@ class Translator {
     std::optional<Fault> next_fault;
     u8 copy[kPageSize];
   };
+  TranslatedBlock* load(const ir::BlockKey& key, const CodeWindow& code);
   bool fetch_code(const ir::BlockKey& key, const FetchPage& fetch_page, CodeWindow& out);
   void start_compiler();
   void compile_main();
@@ -72,6 +79,8 @@ class Translator {
   CodeCache& cache_;
   ir::TextContext text_;
   std::mutex dump_mutex_;
+
+  std::unique_ptr<TranslationStore> store_;  // null: nothing is kept
 
   std::mutex compile_mutex_;  // held while a job runs
   std::mutex queue_mutex_;

@@ -26,6 +26,7 @@ class UserDbt final : public UserAccelerator, public UserShared {
   void after_fork_in_parent() override;
   void after_fork_in_child(UserCpu& survivor) override;
   const StateLayout& layout() const override { return config.frontend.layout(); }
+  void save_translations() override { translator.save(); }
   std::string stats() const override;
 
  private:

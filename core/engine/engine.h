@@ -115,7 +115,7 @@ class Engine {
   virtual std::string saved_code_identity() const { return {}; }
   // What prepare() would make, from what Code::save() of an engine of the same identity has written. Thread-safe. Never
   // looks beyond `saved`, which may have been damaged in any way; the code itself is believed, so the caller has made
-  // sure where it comes from.
+  // sure where it comes from. It decides whether entries are counted, too.
   virtual Expected<std::unique_ptr<Code>> load(std::span<const u8> /*saved*/, const PrepareOptions& /*options*/) {
     return fail("this engine's code cannot be kept");
   }

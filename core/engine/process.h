@@ -26,6 +26,8 @@ class ProcessMemory {
   virtual u64 limit() const = 0;  // guest addresses are below it
   // May the guest execute at `page` (4 KiB, aligned)? False also where nothing is mapped.
   virtual bool executable(GuestVa page) = 0;
+  // Does `page` show what a file holds (or something else that is the same in every run)?
+  virtual bool from_file(GuestVa page) = 0;
   // The page holds code that has been translated, or no longer does: while it does, the host mapping is not writable
   // whatever the guest asked for, then or later. A write of the guest is dealt with by host_fault; system calls call
   // UserAccelerator::page_written first. False: nothing is mapped there. Calls come in pairs.
@@ -89,6 +91,8 @@ class UserAccelerator {
   virtual void after_fork_in_parent() = 0;
   virtual void after_fork_in_child(UserCpu& survivor) = 0;
   virtual const StateLayout& layout() const = 0;  // of the CPUs' states
+  // The process is about to end, or to become another program: translations may be kept for later runs.
+  virtual void save_translations() {}
   virtual std::string stats() const = 0;          // lines of "name value", for --stats
 };
 

@@ -75,11 +75,18 @@ Expected<Engine*> EngineSet::load_llvm(bool keep_listing) {
   return llvm_.get();
 }
 
+// In a process, LLVM's code is no faster yet than the baseline engine's: only who asks for it gets it.
+bool EngineSet::has_warm() const { return choice_->llvm && (choice_->need_llvm || !layout_.flat()); }
+
+std::string EngineSet::saved_code_identity() const {
+  if (!baseline_) return {};
+  return fmt::format("{} counted={}", baseline_->saved_code_identity(), !has_warm() ? "no" : warm_rate_ ? "loops" : "all");
+}
+
 void EngineSet::configure(dbt::CodeConfig& config) {
   config.tiers.fallback = interp_.get();
   config.tiers.cold = baseline_ ? baseline_.get() : interp_.get();
-  // In a process, LLVM's code is no faster yet than the baseline engine's: only who asks for it gets it.
-  if (choice_->llvm && (choice_->need_llvm || !layout_.flat())) {
+  if (has_warm()) {
     config.tiers.load_warm = [this, listing = bool(config.dump.wants)] { return load_llvm(listing); };
     config.tiers.warm_after = warm_after_;
     config.tiers.warm_rate = warm_rate_;

@@ -33,6 +33,8 @@ class EngineSet {
 
   // Fills in what the accelerator needs: tiers and the management of code memory.
   void configure(dbt::CodeConfig& config);
+  // What saved code of the cold tier depends on; empty: it has none.
+  std::string saved_code_identity() const;
   // Tells `listener` about all generated code. Call it before there is any.
   void listen(std::unique_ptr<emit::CodeListener> listener);
   // The engine whose code `mimus dump` shows; listings are complete.
@@ -42,6 +44,7 @@ class EngineSet {
   EngineSet(const Frontend& frontend, MemoryModel memory) : layout_{frontend.layout(), frontend.helpers(), memory} {}
   Expected<void> make_code_memory(u64 bytes);
   Expected<Engine*> load_llvm(bool keep_listing);
+  bool has_warm() const;
 
   struct Choice;  // a row of the table of choices
   const Choice* choice_ = nullptr;

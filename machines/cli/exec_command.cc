@@ -6,6 +6,7 @@
 #include "machines/cli/engines.h"
 #include "machines/cli/exec_options.h"
 #include "machines/cli/isa.h"
+#include "machines/cli/translation_cache.h"
 #include "machines/user/run_program.h"
 
 namespace mimus::cli {
@@ -17,7 +18,8 @@ struct Machine {
   std::unique_ptr<EngineSet> engines;
 };
 
-Expected<user::ExecCpu> make_cpu(const ExecOptions& options, std::string_view name, ProcessMemory& memory) {
+Expected<user::ExecCpu> make_cpu(const ExecOptions& options, std::string_view name, ProcessMemory& memory,
+                                 const std::string& program) {
   MIMUS_TRY(auto isa, make_isa({.isa = std::string(name), .cpu = options.cpu}));
   EngineSet::Tuning tuning{.memory = memory.base() ? MemoryModel::flat : MemoryModel::flat_zero};
   if (!options.warm_after.empty()) {
@@ -32,6 +34,8 @@ Expected<user::ExecCpu> make_cpu(const ExecOptions& options, std::string_view na
   MIMUS_TRY(machine->engines, EngineSet::make(*machine->frontend, options.engine, tuning));
   dbt::UserDbtConfig config(*machine->frontend, memory);
   machine->engines->configure(config);
+  config.store = translation_store(options.cache, *machine->engines,
+                                   fmt::format("{} {} ({})", name, options.cpu, fmt::join(isa.features, " ")), program);
   return user::ExecCpu{dbt::make_user_dbt(std::move(config)), std::move(isa.features)};
 }
 
@@ -47,7 +51,11 @@ Expected<int> run(const ExecOptions& options) {
   config.options = options.inherited;
   int exit_code = 0;
   const Error error = user::run_program(
-      config, [&](std::string_view isa, ProcessMemory& memory) { return make_cpu(options, isa, memory); }, exit_code);
+      config,
+      [&](std::string_view isa, ProcessMemory& memory, const std::string& program) {
+        return make_cpu(options, isa, memory, program);
+      },
+      exit_code);
   if (error.kind == Error::Kind::usage) return std::unexpected(error);
   fmt::print(stderr, "mimus: {}\n", error.message);
   return exit_code;

@@ -21,6 +21,8 @@ constexpr Row kRows[] = {
     {"--argv0", "-0", &ExecOptions::argv0, nullptr, false, "NAME", "What the program sees as its own name"},
     {"--warm-after", "", &ExecOptions::warm_after, nullptr, true, "N", "Executions after which LLVM takes on code"},
     {"--code-memory", "", &ExecOptions::code_memory, nullptr, true, "SIZE", "Memory for generated code, e.g. 64M"},
+    {"--cache", "", &ExecOptions::cache, nullptr, true, "off|DIR",
+     "Where translations are kept for the next run (default: $MIMUS_CACHE, ~/.cache/mimus/translations)"},
     {"--strace", "", nullptr, &ExecOptions::strace, true, "", "Print system calls and signals to stderr"},
     {"--gdb", "", &ExecOptions::gdb, nullptr, false, "[HOST:]PORT", "Wait for GDB there before the first instruction"},
     {"--stats", "", nullptr, &ExecOptions::stats, true, "", "Print counters to stderr at the end"},

@@ -192,7 +192,7 @@ s64 AddressSpace::map(GuestVa address, u64 bytes, int prot, int flags, int fd, u
     drop_watches(start, start + bytes, false);
     code = carve(start, start + bytes);
     const bool shared = (flags & MAP_TYPE) != MAP_PRIVATE;
-    insert(start, {start + bytes, u8(prot), shared, label});
+    insert(start, {start + bytes, u8(prot), shared, label, fd >= 0 || label == kVdsoLabel});
   }
   if (code) forget(start, bytes);
   return s64(start);
@@ -352,7 +352,7 @@ s64 AddressSpace::attach_shared(int id, GuestVa address, int flags) {
   if (attached == reinterpret_cast<void*>(-1)) return -errno;
   carve(start, start + bytes);
   const int prot = PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) | (flags & SHM_EXEC ? PROT_EXEC : 0);
-  insert(start, {start + bytes, u8(prot), true, ""});
+  insert(start, {start + bytes, u8(prot), true});
   attached_[start] = bytes;
   return s64(start);
 }
@@ -380,6 +380,12 @@ bool AddressSpace::executable(GuestVa page) {
   std::lock_guard lock(mutex_);
   auto it = find(page);
   return it != map_.end() && it->second.prot & PROT_EXEC;
+}
+
+bool AddressSpace::from_file(GuestVa page) {
+  std::lock_guard lock(mutex_);
+  auto it = find(page);
+  return it != map_.end() && it->second.file;
 }
 
 bool AddressSpace::watch_writes(GuestVa page) {

@@ -20,13 +20,18 @@
 
 namespace mimus::user {
 
+inline constexpr char kVdsoLabel[] = "[vdso]";
+
 struct Mapping {
   GuestVa end = 0;
   u8 prot = 0;             // the guest's PROT_*
   bool shared = false;     // MAP_SHARED
   const char* label = "";  // "[heap]" and the like; static storage
+  bool file = false;       // of a file, or of the vDSO
 
-  bool same_kind(const Mapping& o) const { return prot == o.prot && shared == o.shared && label == o.label; }
+  bool same_kind(const Mapping& o) const {
+    return prot == o.prot && shared == o.shared && label == o.label && file == o.file;
+  }
 };
 
 class AddressSpace final : public ProcessMemory {
@@ -41,6 +46,7 @@ class AddressSpace final : public ProcessMemory {
   u8* base() const override { return base_; }
   u64 limit() const override { return limit_; }
   bool executable(GuestVa page) override;
+  bool from_file(GuestVa page) override;
   bool watch_writes(GuestVa page) override;
   void unwatch_writes(GuestVa page) override;
 

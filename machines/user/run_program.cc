@@ -42,7 +42,7 @@ class Start {
     MIMUS_CHECK(open_program(exit_code));
     MIMUS_TRY(memory_, AddressSpace::create());
     MIMUS_CHECK(load());
-    MIMUS_TRY(auto cpu, make_cpu(facts_->name, *memory_));
+    MIMUS_TRY(auto cpu, make_cpu(facts_->name, *memory_, program_.host_path));
     isa_ = make_user_isa(*facts_, cpu.extensions);
     accelerator_ = std::move(cpu.accelerator);
     memory_->on_forget([this](GuestVa start, u64 bytes) { accelerator_->forget(start, bytes); });
@@ -162,7 +162,7 @@ class Start {
     const auto bytes = isa_->vdso();
     MIMUS_TRY(const auto image, parse_image(bytes, bytes.size()));
     const u64 room = align_up(bytes.size(), kPageSize);
-    const s64 at = memory_->map(0, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, "[vdso]");
+    const s64 at = memory_->map(0, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, kVdsoLabel);
     if (at < 0 || memory_->copy_out(GuestVa(at), bytes.data(), bytes.size()) != 0) return fail("no room for the vDSO");
     memory_->protect(GuestVa(at), room, PROT_READ | PROT_EXEC);
     process_->program.vdso = GuestVa(at);

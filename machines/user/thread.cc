@@ -94,7 +94,10 @@ void UserThread::exit_thread(int status) {
 
 void UserThread::exit_process(int status) {
   if (tracer) tracer->process_exits(*this, status);
-  if (!vfork_child) process.print_stats();
+  if (!vfork_child) {
+    process.accelerator.save_translations();
+    process.print_stats();
+  }
   _exit(status);
 }
 

@@ -26,6 +26,7 @@ class TestMemory final : public ProcessMemory {
   u8* base() const override { return host_ - kBase; }
   u64 limit() const override { return kBase + size_; }
   bool executable(GuestVa page) override;
+  bool from_file(GuestVa) override { return true; }
   bool watch_writes(GuestVa page) override;
   void unwatch_writes(GuestVa page) override;
 

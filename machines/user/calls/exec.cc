@@ -83,6 +83,7 @@ s64 execute(UserThread& thread, std::string path, const u64 argv, const u64 envp
   }
   s.argv = pointers(s.line);
   s.envp = pointers(s.environment);
+  if (!thread.vfork_child) process.accelerator.save_translations();
   if (!process.debugger) return thread.host(SYS_execve, u64(file), u64(s.argv.data()), u64(s.envp.data()));
   // What the guest ignores is ignored by the next program, too.
   Tracer* const tracer = std::exchange(thread.tracer, nullptr);
