@@ -26,12 +26,12 @@ constexpr size_t kOwnChunk = 1 << 20;
 
 struct FileHead {
   char magic[8];
-  u64 identity_bytes;   // the identity follows the head, the entries follow it at a multiple of kUnit
+  u64 identity_bytes;  // the identity follows the head, the entries follow it at a multiple of kUnit
   u64 entries_bytes;
-  u32 entry_count;      // index: IndexEntry[entry_count], u32[2^bucket_bits + 1]
+  u32 entry_count;  // index: IndexEntry[entry_count], u32[2^bucket_bits + 1]
   u32 bucket_bits;
   u64 index_checksum;
-  u64 checksum;         // of the head before and of the identity
+  u64 checksum;  // of the head before and of the identity
 };
 static_assert(sizeof(FileHead) == 48);
 
@@ -311,8 +311,8 @@ bool TranslationFileWriter::write(const Descriptor& directory, const std::string
   if (bytes_ + index.size() > kMostBytes || !may_write(bytes_ + index.size())) return false;
   const std::string temporary = name + "." + std::to_string(getpid()) + ".new";
   unlinkat(directory.get(), temporary.c_str(), 0);  // of a process of that number that did not get to its end
-  const Descriptor file(openat(directory.get(), temporary.c_str(),
-                               O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR));
+  const Descriptor file(openat(directory.get(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                               S_IRUSR | S_IWUSR));
   if (!file) return false;
   const auto part = [](std::span<const u8> bytes) { return iovec{const_cast<u8*>(bytes.data()), bytes.size()}; };
   const std::span<const u8> tables(index);

@@ -113,7 +113,7 @@ class TranslationFileWriter {
 
   std::string identity_;
   u64 seed_;
-  u64 bytes_ = 0;  // of entries
+  u64 bytes_ = 0;                           // of entries
   std::vector<std::span<const u8>> parts_;  // of files, and of own_
   std::vector<std::unique_ptr<std::vector<u8>>> own_;
   std::vector<IndexEntry> index_;

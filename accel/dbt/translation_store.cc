@@ -18,10 +18,10 @@ namespace mimus::dbt {
 namespace {
 
 constexpr std::string_view kSuffix = ".mtc";
-constexpr u64 kFewTranslations = 8;     // not worth a new file
-constexpr u64 kShare = 32;              // nor is this part of what it holds
-constexpr s64 kStaleSeconds = 3600;     // age of a file under another name whose writer has died
-constexpr u64 kEvictTo = 8;             // leaves 7/8 of the bound
+constexpr u64 kFewTranslations = 8;  // not worth a new file
+constexpr u64 kShare = 32;           // nor is this part of what it holds
+constexpr s64 kStaleSeconds = 3600;  // age of a file under another name whose writer has died
+constexpr u64 kEvictTo = 8;          // leaves 7/8 of the bound
 
 std::string file_name(const StoreConfig& config) {
   const std::string key = config.identity + '\0' + config.program;
@@ -141,7 +141,8 @@ void TranslationStore::evict(const Descriptor& directory, const std::string& kee
   while (const dirent* entry = readdir(listing.get())) {
     struct stat status;
     const std::string_view name = entry->d_name;
-    if (fstatat(directory.get(), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode)) continue;
+    if (fstatat(directory.get(), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode))
+      continue;
     if (name.ends_with(".new") && time(nullptr) - status.st_mtim.tv_sec > kStaleSeconds)
       unlinkat(directory.get(), entry->d_name, 0);
     if (!name.ends_with(kSuffix)) continue;

@@ -211,9 +211,9 @@ TranslatedBlock* Translator::load(const ir::BlockKey& key, const CodeWindow& cod
   made->second_page = code.second_page;
   made->bytes_hash = hash_code(saved->guest);
   made->targets.assign(saved->targets.begin(), saved->targets.end());
-  auto host_code = config_.tiers.cold->load(saved->code, {.code_id = made->id,
-                                                          .count_insns = config_.count_insns,
-                                                          .profile_limit = config_.tiers.warm_after});
+  auto host_code = config_.tiers.cold->load(
+      saved->code,
+      {.code_id = made->id, .count_insns = config_.count_insns, .profile_limit = config_.tiers.warm_after});
   if (!host_code) return nullptr;
   made->code = std::move(*host_code);
   return cache_.publish(std::move(made), code.generation, code.second_generation);

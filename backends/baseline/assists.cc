@@ -28,7 +28,8 @@ bool is_sound(OpKey::PlainType type) {
 bool is_sound(const OpKey& key) {
   if (key.op >= ir::kOpCount || key.operand_count > 4 || !is_sound(key.type)) return false;
   const ir::Inst inst = inst_of(key);
-  if (Assists::is_placed(inst) || inst.op == ir::Op::helper || ir::info(inst.op).arity != key.operand_count) return false;
+  if (Assists::is_placed(inst) || inst.op == ir::Op::helper || ir::info(inst.op).arity != key.operand_count)
+    return false;
   return std::all_of(key.operands, key.operands + key.operand_count, [](auto type) { return is_sound(type); });
 }
 

@@ -44,7 +44,7 @@ class BaselineCode final : public Code {
   u32 bytes_, leave_;
   u32 profile_limit_;
   const u32* counter_;
-  u64 first_bytes_ = 0;   // of the entry, before redirect() has changed it
+  u64 first_bytes_ = 0;  // of the entry, before redirect() has changed it
   bool savable_ = false;
   std::unique_ptr<std::byte[]> tables_;  // one allocation for what follows
   std::span<const PcMapEntry> pc_map_;

@@ -32,7 +32,6 @@ class BaselineEngine final : public Engine {
   std::string saved_code_identity() const override;
   Expected<std::unique_ptr<Code>> load(std::span<const u8> saved, const PrepareOptions& options) override;
 
-
   std::string_view name() const override { return "baseline"; }
 
   Expected<std::unique_ptr<Code>> prepare(const ir::Region& region, const PrepareOptions& options) override {
@@ -108,8 +107,8 @@ class BaselineEngine final : public Engine {
 
 std::string BaselineEngine::saved_code_identity() const {
   const emit::HostFeatures& f = host_.features();
-  const bool features[] = {f.bmi1,  f.bmi2,  f.lzcnt, f.popcnt, f.movbe, f.pclmul, f.ssse3, f.sse41,
-                           f.sse42, f.avx,   f.avx2,  f.fma,    f.f16c,  f.avx512, f.cx16};
+  const bool features[] = {f.bmi1,  f.bmi2, f.lzcnt, f.popcnt, f.movbe, f.pclmul, f.ssse3, f.sse41,
+                           f.sse42, f.avx,  f.avx2,  f.fma,    f.f16c,  f.avx512, f.cx16};
   std::string identity = fmt::format("baseline memory={} thunks={:#x} host=", u32(layout_.memory), slab_.sealed());
   for (const bool feature : features) identity += feature ? '1' : '0';
   return identity;

@@ -46,7 +46,8 @@ bool SavedCode::parse(std::span<const u8> bytes) {
   relocations = reader.take<u32>(head.relocations);
   code = reader.rest();
   const u32 size = head.code_bytes;
-  if (reader.failed() || code.size() != size || size < 8 || head.leave >= size || head.patches != head.edges) return false;
+  if (reader.failed() || code.size() != size || size < 8 || head.leave >= size || head.patches != head.edges)
+    return false;
   const auto patch_fits = [&](const EdgePatch& p) {
     return p.displacement == 0 || (fits(p.displacement, 4, size) && p.unlinked < size);
   };

@@ -22,7 +22,7 @@ struct SavedHead {
   u32 code_bytes = 0;
   u32 leave = 0;
   u64 slab_offset = 0;
-  u64 counter_offset = 0;  // 0: no counter
+  u64 counter_offset = 0;                                                                      // 0: no counter
   u32 pc_map = 0, faults = 0, edges = 0, patches = 0, internal = 0, relocations = 0, ops = 0;  // entries of the tables
   u32 unused = 0;
 };

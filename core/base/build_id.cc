@@ -39,7 +39,7 @@ struct Search {
 int look_at(dl_phdr_info* object, size_t, void* data) {
   Search& search = *static_cast<Search*>(data);
   const auto headers = std::span(object->dlpi_phdr, object->dlpi_phnum);
-  const auto start = [&](const ElfW(Phdr)& h) { return object->dlpi_addr + h.p_vaddr; };
+  const auto start = [&](const ElfW(Phdr) & h) { return object->dlpi_addr + h.p_vaddr; };
   bool here = false;
   for (const auto& h : headers) here |= h.p_type == PT_LOAD && search.inside - start(h) < h.p_memsz;
   if (!here) return 0;

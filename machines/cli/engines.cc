@@ -80,7 +80,10 @@ bool EngineSet::has_warm() const { return choice_->llvm && (choice_->need_llvm |
 
 std::string EngineSet::saved_code_identity() const {
   if (!baseline_) return {};
-  return fmt::format("{} counted={}", baseline_->saved_code_identity(), !has_warm() ? "no" : warm_rate_ ? "loops" : "all");
+  return fmt::format("{} counted={}", baseline_->saved_code_identity(),
+                     !has_warm()  ? "no"
+                     : warm_rate_ ? "loops"
+                                  : "all");
 }
 
 void EngineSet::configure(dbt::CodeConfig& config) {

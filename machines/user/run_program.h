@@ -26,7 +26,8 @@ struct ExecCpu {
   std::unique_ptr<UserAccelerator> accelerator;
   std::vector<std::string> extensions;  // of the CPU model
 };
-using MakeCpu = std::function<Expected<ExecCpu>(std::string_view isa, ProcessMemory& memory, const std::string& program)>;
+using MakeCpu =
+    std::function<Expected<ExecCpu>(std::string_view isa, ProcessMemory& memory, const std::string& program)>;
 
 // Returns only with an error: the process ends as the guest does. Errors that execve(2) knows have the exit codes of a
 // shell: 127 for a program that is not there, 126 for one that cannot run.

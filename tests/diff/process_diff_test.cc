@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include <cstdlib>
+#include <filesystem>
 
 #include "tests/diff/oracle.h"
 
@@ -24,10 +25,29 @@ bool same(const OracleResult& a, const OracleResult& b) {
   return a.state == b.state && a.signal == b.signal && a.pc == b.pc && (!has_address || a.address == b.address);
 }
 
-class ProcessAgainstOracle : public testing::TestWithParam<const char*> {};
+// Twice from the same place: the second time, what the first has translated comes from the file.
+struct Choice {
+  const char *name, *engine;
+  bool saved;
+};
+
+class ProcessAgainstOracle : public testing::TestWithParam<Choice> {
+ protected:
+  ~ProcessAgainstOracle() override { std::filesystem::remove_all(cache_); }
+  std::string command() {
+    if (!GetParam().saved) return fmt::format("{} exec --cache off --engine {}", MIMUS_PROGRAM, GetParam().engine);
+    if (cache_.empty()) {
+      std::string name = std::filesystem::temp_directory_path() / "mimus-diff-XXXXXX";
+      cache_ = mkdtemp(name.data());
+    }
+    return fmt::format("{} exec --cache {} --engine {}", MIMUS_PROGRAM, cache_, GetParam().engine);
+  }
+
+ private:
+  std::string cache_;
+};
 TEST_P(ProcessAgainstOracle, SameStateAfterEachSequence) {
   if (!oracle_available()) GTEST_SKIP() << "qemu-riscv64 is not installed (package qemu-user)";
-  const std::string command = fmt::format("{} exec --engine {}", MIMUS_PROGRAM, GetParam());
   const u64 total = setting("MIMUS_DIFF_SEQUENCES", 3000), first = setting("MIMUS_DIFF_SEED", 1);
   u64 traps = 0;
   for (u64 done = 0; done < total && !HasFailure(); done += kBatch) {
@@ -36,7 +56,8 @@ TEST_P(ProcessAgainstOracle, SameStateAfterEachSequence) {
       sequences.push_back(make_sequence(first + done + i, {}));
     const auto expected = run_oracle(sequences);
     if (!expected) continue;  // a sequence that ends the oracle itself; riscv_diff_test.cc names it
-    const auto got = run_oracle(sequences, command);
+    if (GetParam().saved) ASSERT_TRUE(run_oracle(sequences, command()).has_value());
+    const auto got = run_oracle(sequences, command());
     ASSERT_TRUE(got.has_value()) << "seeds from " << first + done << ": " << got.error().message;
     const Placement placement = place(sequences);
     for (size_t i = 0; i < sequences.size(); ++i) {
@@ -53,8 +74,10 @@ TEST_P(ProcessAgainstOracle, SameStateAfterEachSequence) {
   fmt::print("{} of {} sequences trapped\n", traps, total);
 }
 
-INSTANTIATE_TEST_SUITE_P(Engines, ProcessAgainstOracle, testing::Values("interp", "baseline"),
-                         [](const auto& info) { return std::string(info.param); });
+INSTANTIATE_TEST_SUITE_P(Engines, ProcessAgainstOracle,
+                         testing::Values(Choice{"interp", "interp", false}, Choice{"baseline", "baseline", false},
+                                         Choice{"saved", "baseline", true}),
+                         [](const auto& info) { return info.param.name; });
 
 }  // namespace
 }  // namespace mimus::diff

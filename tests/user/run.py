@@ -102,6 +102,19 @@ class Runner:
             result = self.mimus([self.compiled(name)])
             self.check(name, result, result.returncode == 0 and result.stdout.endswith(f"{name}: ok\n"))
 
+    def saved(self):
+        """The second run of each program translates next to nothing, and does the same."""
+        for name in SELF_TESTS:
+            program = self.compiled(name)
+            for number in range(3):
+                result = self.mimus([program])
+                self.check(f"{name}, run {number}", result, result.returncode == 0 and result.stdout.endswith(f"{name}: ok\n"))
+        hello = [self.compiled(SELF_TESTS[0])]
+        counts = [self.mimus(hello, ["--stats", "--cache", option]).stderr for option in (str(self.scratch / "own"),) * 2 + ("off",)]
+        number = lambda text, name: int((re.search(rf"^{name} +(\d+)$", text, re.M) or [0, -1])[1])
+        first, second = (number(text, "saved.misses") for text in counts[:2])
+        self.check(f"counters: {first} {second}", result, first > 100 and 0 <= second * 20 < first and "saved." not in counts[2])
+
     def wild(self):
         os.chmod(self.scratch, 0o711)  # the program gives up root
         for number in range(self.options.runs):
@@ -144,7 +157,7 @@ def main():
     parser.add_argument("--mimus", default=os.environ.get("MIMUS", "build/release/bin/mimus"))
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("what", choices=("guests", "debian", "storm", "wild", "strace", "libraries"))
+    parser.add_argument("what", choices=("guests", "saved", "debian", "storm", "wild", "strace", "libraries"))
     options = parser.parse_args()
     options.mimus = str(Path(options.mimus).resolve())
     with tempfile.TemporaryDirectory() as scratch:
