@@ -53,7 +53,7 @@ PayloadRules rules(const MachineConfig& config, const char* what, u64 flat_offse
 
 class Loader {
  public:
-  Loader(const MachineConfig& config, TreeInfo& tree) : config_(config), tree_(tree) {}
+  Loader(const MachineConfig& config, RiscvTreeInfo& tree) : config_(config), tree_(tree) {}
 
   Expected<BootImage> run() {
     MIMUS_CHECK(load_firmware());
@@ -167,7 +167,7 @@ class Loader {
   }
 
   const MachineConfig& config_;
-  TreeInfo& tree_;
+  RiscvTreeInfo& tree_;
   BootImage image_;
   Bytes given_tree_;
   DynamicInfo info_;
@@ -178,6 +178,8 @@ class Loader {
 
 }  // namespace
 
-Expected<BootImage> make_boot_image(const MachineConfig& config, TreeInfo tree) { return Loader(config, tree).run(); }
+Expected<BootImage> make_boot_image(const MachineConfig& config, RiscvTreeInfo tree) {
+  return Loader(config, tree).run();
+}
 
 }  // namespace mimus::virt

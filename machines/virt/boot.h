@@ -17,6 +17,6 @@ struct BootImage {
 };
 
 // Loads the files that `config` names and completes `tree` (initrd, firmware, command line).
-Expected<BootImage> make_boot_image(const MachineConfig& config, TreeInfo tree);
+Expected<BootImage> make_boot_image(const MachineConfig& config, RiscvTreeInfo tree);
 
 }  // namespace mimus::virt

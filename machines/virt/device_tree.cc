@@ -1,18 +1,15 @@
 #include "machines/virt/device_tree.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "hw/char/ns16550a.h"
 #include "hw/intc/riscv_clint.h"
 #include "hw/intc/riscv_plic.h"
-#include "hw/misc/fw_cfg.h"
 #include "hw/misc/test_finisher.h"
-#include "hw/pci/host_bridge.h"
 #include "hw/timer/goldfish_rtc.h"
 #include "machines/virt/fdt_builder.h"
 #include "machines/virt/memory_map.h"
+#include "machines/virt/tree_nodes.h"
 
 namespace mimus::virt {
 namespace {
@@ -20,21 +17,8 @@ namespace {
 constexpr u32 kSei = RiscvPlic::kSei, kMei = RiscvPlic::kMei;
 constexpr u32 kMsi = RiscvClint::kMsi, kMti = RiscvClint::kMti;
 
-std::string unit(std::string_view name, u64 address) { return fmt::format("{}@{:x}", name, address); }
-
-void chosen(FdtBuilder& t, const TreeInfo& info) {
-  auto node = t.node("chosen");
-  t.string("stdout-path", "/soc/" + unit("serial", kUartBase));
-  t.string("bootargs", info.append);
-  if (info.initrd) {
-    t.pairs("linux,initrd-start", {info.initrd->start});
-    t.pairs("linux,initrd-end", {info.initrd->end});
-  }
-  if (!info.rng_seed.empty()) t.bytes("rng-seed", info.rng_seed);
-}
-
 // Our firmware lies below the first 2 MiB of RAM; PMP keeps everybody else out of it.
-void reserved_memory(FdtBuilder& t, const TreeInfo& info) {
+void reserved_memory(FdtBuilder& t, const RiscvTreeInfo& info) {
   if (!info.own_firmware) return;
   auto node = t.node("reserved-memory");
   t.cells("#address-cells", {2});
@@ -46,7 +30,7 @@ void reserved_memory(FdtBuilder& t, const TreeInfo& info) {
 }
 
 // Returns the phandles of the harts' interrupt controllers.
-std::vector<u32> cpus(FdtBuilder& t, const TreeInfo& info) {
+std::vector<u32> cpus(FdtBuilder& t, const RiscvTreeInfo& info) {
   std::vector<u32> controllers;
   auto node = t.node("cpus");
   t.cells("#address-cells", {1});
@@ -98,11 +82,6 @@ u32 plic(FdtBuilder& t, const std::vector<u32>& harts) {
   return t.phandle();
 }
 
-void interrupt(FdtBuilder& t, u32 controller, u32 number) {
-  t.cells("interrupt-parent", {controller});
-  t.cells("interrupts", {number});
-}
-
 u32 finisher(FdtBuilder& t) {
   auto node = t.node(unit("test", kFinisherBase));
   t.strings("compatible", {"sifive,test1", "sifive,test0", "syscon"});
@@ -119,91 +98,40 @@ void finisher_action(FdtBuilder& t, const char* name, const char* compatible, u3
   t.cells("value", {value});
 }
 
-// Source: PCI Bus Binding to IEEE 1275-1994, 2.2.1.1 (phys.hi) and 12 (interrupt mapping); host-generic-pci.yaml.
-void pci(FdtBuilder& t, u32 controller, u64 ram) {
-  constexpr u32 kIo = 0x01000000, kMemory32 = 0x02000000, kMemory64 = 0x43000000;
-  constexpr unsigned kPins = pci::kIntxLines;
-  auto high = [](u64 value) { return u32(value >> 32); };
-  auto low = [](u64 value) { return u32(value); };
-  auto node = t.node(unit("pci", kPciEcamBase));
-  t.string("compatible", "pci-host-ecam-generic");
-  t.string("device_type", "pci");
-  t.cells("#address-cells", {3});
-  t.cells("#size-cells", {2});
-  t.cells("#interrupt-cells", {1});
-  t.cells("linux,pci-domain", {0});
-  t.cells("bus-range", {0, u32(kPciEcamSize / pci::HostBridge::kEcamBytesPerBus) - 1});
-  t.empty("dma-coherent");
-  t.pairs("reg", {kPciEcamBase, kPciEcamSize});
-  std::vector<u32> ranges;
-  auto window = [&](u32 space, u64 bus, GuestPa base, u64 size) {
-    ranges.insert(ranges.end(), {space, high(bus), low(bus), high(base), low(base), high(size), low(size)});
-  };
-  window(kIo, 0, kPciIoBase, kPciIoSize);
-  window(kMemory32, kPciMemory32Base, kPciMemory32Base, kPciMemory32Size);
-  window(kMemory64, pci_memory64_base(ram), pci_memory64_base(ram), kPciMemory64Size);
-  t.cells("ranges", ranges);
-  std::vector<u32> wires;
-  for (u32 slot = 0; slot < kPins; slot++) {
-    for (u32 pin = 0; pin < kPins; pin++)
-      wires.insert(wires.end(), {slot << 11, 0, 0, pin + 1, controller, kPciIrq + pci::intx_line(slot + pin)});
-  }
-  t.cells("interrupt-map", wires);
-  t.cells("interrupt-map-mask", {(kPins - 1) << 11, 0, 0, 7});
-}
-
-void firmware_devices(FdtBuilder& t, const TreeInfo& info) {
-  {
-    auto node = t.node(unit("fw-cfg", kFwCfgBase));
-    t.string("compatible", "qemu,fw-cfg-mmio");
-    t.pairs("reg", {kFwCfgBase, FwCfg::kSize});
-    t.empty("dma-coherent");
-  }
-  if (!info.flash) return;
-  auto node = t.node(unit("flash", kFlashBase));
-  t.string("compatible", "cfi-flash");
-  t.pairs("reg", {kFlashBase, kFlashBankSize, kFlashBase + kFlashBankSize, kFlashBankSize});
-  t.cells("bank-width", {4});
-}
-
 // Returns the phandle of the finisher.
-u32 soc(FdtBuilder& t, const std::vector<u32>& harts, const TreeInfo& info) {
+u32 soc(FdtBuilder& t, const Layout& layout, const std::vector<u32>& harts, const RiscvTreeInfo& info) {
   auto node = t.node("soc");
   t.string("compatible", "simple-bus");
   t.cells("#address-cells", {2});
   t.cells("#size-cells", {2});
   t.empty("ranges");
   clint(t, harts);
-  const u32 controller = plic(t, harts);
+  const InterruptParent parent{.phandle = plic(t, harts), .cells = [](u32 input) { return std::vector{input}; }};
   const u32 finisher_handle = finisher(t);
   {
     auto uart = t.node(unit("serial", kUartBase));
     t.string("compatible", "ns16550a");
     t.pairs("reg", {kUartBase, Ns16550a::kSize});
     t.cells("clock-frequency", {u32(Ns16550a::kClockHz)});
-    interrupt(t, controller, kUartIrq);
+    interrupt(t, parent, kUartIrq);
   }
   {
     auto rtc = t.node(unit("rtc", kRtcBase));
     t.string("compatible", "google,goldfish-rtc");
     t.pairs("reg", {kRtcBase, GoldfishRtc::kSize});
-    interrupt(t, controller, kRtcIrq);
+    interrupt(t, parent, kRtcIrq);
   }
-  for (u32 slot = 0; slot < kVirtioSlots; slot++) {
-    const GuestPa base = kVirtioBase + slot * kVirtioStride;
-    auto virtio = t.node(unit("virtio_mmio", base));
-    t.string("compatible", "virtio,mmio");
-    t.pairs("reg", {base, kVirtioStride});
-    interrupt(t, controller, kVirtioIrq + slot);
-  }
-  firmware_devices(t, info);
-  pci(t, controller, info.memory);
+  virtio_nodes(t, layout, parent);
+  fw_cfg_node(t, layout);
+  if (info.flash) flash_node(t, layout);
+  pci_node(t, layout, unit("pci", kPciEcamBase), parent, std::nullopt);
   return finisher_handle;
 }
 
 }  // namespace
 
-Expected<std::vector<u8>> make_device_tree(const TreeInfo& info) {
+Expected<std::vector<u8>> make_device_tree(const RiscvTreeInfo& info) {
+  const Layout layout = riscv_layout(info.memory);
   FdtBuilder t;
   {
     auto root = t.node("");
@@ -216,14 +144,10 @@ Expected<std::vector<u8>> make_device_tree(const TreeInfo& info) {
       t.string("serial0", "/soc/" + unit("serial", kUartBase));
       t.string("rtc0", "/soc/" + unit("rtc", kRtcBase));
     }
-    chosen(t, info);
-    {
-      auto memory = t.node(unit("memory", kRamBase));
-      t.string("device_type", "memory");
-      t.pairs("reg", {kRamBase, info.memory});
-    }
+    chosen_node(t, info, "/soc/" + unit("serial", kUartBase));
+    memory_node(t, layout);
     reserved_memory(t, info);
-    const u32 finisher_handle = soc(t, cpus(t, info), info);
+    const u32 finisher_handle = soc(t, layout, cpus(t, info), info);
     finisher_action(t, "poweroff", "syscon-poweroff", finisher_handle, TestFinisher::kPass);
     finisher_action(t, "reboot", "syscon-reboot", finisher_handle, TestFinisher::kReset);
   }

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/base/error.h"
-#include "machines/virt/device_tree.h"
+#include "machines/virt/tree_info.h"
 
 namespace mimus::virt {
 

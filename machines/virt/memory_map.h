@@ -1,7 +1,7 @@
 // The memory map and interrupt numbers of the RISC-V "virt" board, as OpenSBI, U-Boot, EDK2 and Linux know it.
 #pragma once
 
-#include "core/base/types.h"
+#include "machines/virt/layout.h"
 
 namespace mimus::virt {
 
@@ -38,9 +38,19 @@ inline constexpr u64 kPayloadOffset = 0x200000;  // of a flat S-mode payload, fr
 inline constexpr u64 kTimebaseHz = 10'000'000;
 inline constexpr u32 kMaxCpus = 8;
 
-// The window for large BARs lies above RAM, aligned to its size.
-constexpr GuestPa pci_memory64_base(u64 ram) {
-  return (kRamBase + ram + kPciMemory64Size - 1) / kPciMemory64Size * kPciMemory64Size;
+// `memory` bytes of RAM. The PCI window for large BARs lies above it, aligned to its size.
+constexpr Layout riscv_layout(u64 memory) {
+  return {
+      .ram = {kRamBase, memory},
+      .virtio = {kVirtioBase, kVirtioStride, kVirtioSlots, kVirtioIrq},
+      .flash = {kFlashBase, kFlashBankSize},
+      .fw_cfg = kFwCfgBase,
+      .pci = {.ecam = {kPciEcamBase, kPciEcamSize},
+              .io = {kPciIoBase, kPciIoSize},
+              .memory32 = {kPciMemory32Base, kPciMemory32Size},
+              .memory64 = {align_up(kRamBase + memory, kPciMemory64Size), kPciMemory64Size},
+              .irq = kPciIrq},
+  };
 }
 
 }  // namespace mimus::virt

@@ -14,24 +14,24 @@
 #include "hw/virtio/net.h"
 #include "hw/virtio/pci.h"
 #include "machines/load/file.h"
-#include "machines/virt/memory_map.h"
 
 namespace mimus::virt {
 namespace {
 
 using VirtioDevices = std::vector<std::unique_ptr<virtio::VirtioDevice>>;
 
-Expected<void> map_windows(PhysicalMemory& memory, pci::HostBridge& bridge, u64 ram) {
+Expected<void> map_windows(PhysicalMemory& memory, const Layout& layout, pci::HostBridge& bridge) {
   using Bridge = pci::HostBridge;
-  MIMUS_CHECK(memory.add_device("pci ecam", kPciEcamBase, kPciEcamSize, bridge, Bridge::kEcam));
-  MIMUS_CHECK(memory.add_device("pci io", kPciIoBase, kPciIoSize, bridge, Bridge::kIoWindow));
-  MIMUS_CHECK(memory.add_device("pci mmio", kPciMemory32Base, kPciMemory32Size, bridge, Bridge::kMemoryWindow32));
-  return memory.add_device("pci mmio64", pci_memory64_base(ram), kPciMemory64Size, bridge, Bridge::kMemoryWindow64);
+  const auto& pci = layout.pci;
+  MIMUS_CHECK(memory.add_device("pci ecam", pci.ecam.base, pci.ecam.size, bridge, Bridge::kEcam));
+  MIMUS_CHECK(memory.add_device("pci io", pci.io.base, pci.io.size, bridge, Bridge::kIoWindow));
+  MIMUS_CHECK(memory.add_device("pci mmio", pci.memory32.base, pci.memory32.size, bridge, Bridge::kMemoryWindow32));
+  return memory.add_device("pci mmio64", pci.memory64.base, pci.memory64.size, bridge, Bridge::kMemoryWindow64);
 }
 
 // A whole bank: what the file does not fill is erased.
-Bytes padded(const Bytes& contents) {
-  Bytes bank(kFlashBankSize);
+Bytes padded(const Bytes& contents, u64 size) {
+  Bytes bank(size);
   std::ranges::fill(bank, u8{0xff});
   std::ranges::copy(contents, bank.begin());
   return bank;
@@ -61,34 +61,35 @@ VirtioDevices make_virtio_devices(Vm& vm, const MachineConfig& config) {
   return devices;
 }
 
-Expected<void> add_mmio_slots(Vm& vm, VirtioDevices devices, IrqSink& controller) {
-  if (devices.size() > kVirtioSlots) {
+Expected<void> add_mmio_slots(Vm& vm, const Layout& layout, VirtioDevices devices, IrqSink& controller) {
+  if (devices.size() > layout.virtio.slots) {
     return usage_error(
         fmt::format("{} disks, networks and other virtio devices, but the virt board has {} slots; "
                     "--machine virt,virtio=pci has more",
-                    devices.size(), kVirtioSlots));
+                    devices.size(), layout.virtio.slots));
   }
-  devices.resize(kVirtioSlots);
-  for (u32 slot = 0; slot < kVirtioSlots; slot++) {
+  devices.resize(layout.virtio.slots);
+  for (u32 slot = 0; slot < layout.virtio.slots; slot++) {
     std::string name = fmt::format("virtio{}", slot);
     auto& device = vm.add_device(
-        std::make_unique<virtio::Mmio>(name, IrqLine{&controller, kVirtioIrq + slot}, std::move(devices[slot])));
-    MIMUS_CHECK(
-        vm.memory().add_device(name, kVirtioBase + slot * kVirtioStride, virtio::Mmio::kWindowBytes, device, 0));
+        std::make_unique<virtio::Mmio>(name, IrqLine{&controller, layout.virtio.irq + slot}, std::move(devices[slot])));
+    MIMUS_CHECK(vm.memory().add_device(name, layout.virtio.base + slot * layout.virtio.stride,
+                                       virtio::Mmio::kWindowBytes, device, 0));
   }
   return {};
 }
 
-Expected<void> add_flash(Vm& vm, const MachineConfig& config) {
+Expected<void> add_flash(Vm& vm, const Layout& layout, const MachineConfig& config) {
   if (config.flash.empty()) return {};
-  MIMUS_CHECK(vm.memory().add_rom("flash0", kFlashBase, padded(config.flash[0].contents)));
+  const auto [base, bank] = layout.flash;
+  MIMUS_CHECK(vm.memory().add_rom("flash0", base, padded(config.flash[0].contents, bank)));
   const bool second = config.flash.size() > 1;
-  auto& flash = vm.add_device(std::make_unique<CfiFlash>("flash1", padded(second ? config.flash[1].contents : Bytes()),
-                                                         second ? config.flash[1].store : nullptr));
-  return vm.memory().add_device("flash1", kFlashBase + kFlashBankSize, kFlashBankSize, flash, 0);
+  auto& flash = vm.add_device(std::make_unique<CfiFlash>(
+      "flash1", padded(second ? config.flash[1].contents : Bytes(), bank), second ? config.flash[1].store : nullptr));
+  return vm.memory().add_device("flash1", base + bank, bank, flash, 0);
 }
 
-Expected<void> add_fw_cfg(Vm& vm, const MachineConfig& config) {
+Expected<void> add_fw_cfg(Vm& vm, const Layout& layout, const MachineConfig& config) {
   auto& device = vm.add_device(std::make_unique<FwCfg>(vm.memory(), config.cpus));
   if (!config.flash.empty()) {
     auto add_data = [&](const std::string& path, std::string_view what, u16 size_key, u16 key) -> Expected<void> {
@@ -104,16 +105,17 @@ Expected<void> add_fw_cfg(Vm& vm, const MachineConfig& config) {
     device.add_number(FwCfg::kCommandLineSize, config.append.size() + 1, 4);
     device.add(FwCfg::kCommandLine, Bytes(text, text + config.append.size() + 1));
   }
-  return vm.memory().add_device("fw_cfg", kFwCfgBase, FwCfg::kSize, device, 0);
+  return vm.memory().add_device("fw_cfg", layout.fw_cfg, FwCfg::kSize, device, 0);
 }
 
-Expected<void> add_pci(Vm& vm, const MachineConfig& config, VirtioDevices on_pci, IrqSink& controller) {
+Expected<void> add_pci(Vm& vm, const Layout& layout, const MachineConfig& config, VirtioDevices on_pci,
+                       IrqSink& controller) {
   std::array<IrqLine, pci::kIntxLines> intx;
-  for (u32 i = 0; i < pci::kIntxLines; i++) intx[i] = {&controller, kPciIrq + i};
+  for (u32 i = 0; i < pci::kIntxLines; i++) intx[i] = {&controller, layout.pci.irq + i};
   auto& bridge = vm.add_device(std::make_unique<pci::HostBridge>(
       vm.memory(), intx,
-      std::array<u64, pci::HostBridge::kRegions>{0, 0, kPciMemory32Base, pci_memory64_base(config.memory)}));
-  MIMUS_CHECK(map_windows(vm.memory(), bridge, config.memory));
+      std::array<u64, pci::HostBridge::kRegions>{0, 0, layout.pci.memory32.base, layout.pci.memory64.base}));
+  MIMUS_CHECK(map_windows(vm.memory(), layout, bridge));
   bool fits = true;
   for (auto& device : on_pci) {
     std::string name = device->name();

@@ -62,17 +62,18 @@ Expected<void> RiscvVirt::add_devices(Vm& vm, const MachineConfig& config) const
 }
 
 Expected<void> RiscvVirt::add_peripherals(Vm& vm, const MachineConfig& config, IrqSink& plic) const {
-  MIMUS_CHECK(add_flash(vm, config));
-  MIMUS_CHECK(add_fw_cfg(vm, config));
+  const Layout layout = riscv_layout(config.memory);
+  MIMUS_CHECK(add_flash(vm, layout, config));
+  MIMUS_CHECK(add_fw_cfg(vm, layout, config));
   auto devices = make_virtio_devices(vm, config);
   decltype(devices) none;
   const bool on_pci = config.virtio == VirtioBus::pci;
-  MIMUS_CHECK(add_mmio_slots(vm, std::move(on_pci ? none : devices), plic));
-  return add_pci(vm, config, std::move(on_pci ? devices : none), plic);
+  MIMUS_CHECK(add_mmio_slots(vm, layout, std::move(on_pci ? none : devices), plic));
+  return add_pci(vm, layout, config, std::move(on_pci ? devices : none), plic);
 }
 
 Expected<void> RiscvVirt::add_software(Vm& vm, const MachineConfig& config) const {
-  TreeInfo tree;
+  RiscvTreeInfo tree;
   tree.cpus = config.cpus;
   tree.memory = config.memory;
   tree.isa = cpu_.isa;

@@ -12,8 +12,8 @@
 namespace mimus::virt {
 namespace {
 
-TreeInfo info(u32 cpus) {
-  TreeInfo tree;
+RiscvTreeInfo info(u32 cpus) {
+  RiscvTreeInfo tree;
   tree.cpus = cpus;
   tree.memory = 64 << 20;
   tree.isa = "rv64imafdc_zicbom";
