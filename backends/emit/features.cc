@@ -1,26 +1,28 @@
 #include "backends/emit/features.h"
 
+#include <sys/platform/x86.h>
+
 namespace mimus::emit {
 
+// What the C library has found out when it started: each CPUID instruction costs a virtual host some 20 us.
 HostFeatures HostFeatures::probe() {
-  __builtin_cpu_init();
   HostFeatures f;
-  f.bmi1 = __builtin_cpu_supports("bmi");
-  f.bmi2 = __builtin_cpu_supports("bmi2");
-  f.lzcnt = __builtin_cpu_supports("lzcnt");
-  f.popcnt = __builtin_cpu_supports("popcnt");
-  f.movbe = __builtin_cpu_supports("movbe");
-  f.pclmul = __builtin_cpu_supports("pclmul");
-  f.ssse3 = __builtin_cpu_supports("ssse3");
-  f.sse41 = __builtin_cpu_supports("sse4.1");
-  f.sse42 = __builtin_cpu_supports("sse4.2");
-  f.avx = __builtin_cpu_supports("avx");
-  f.avx2 = __builtin_cpu_supports("avx2");
-  f.fma = f.avx && __builtin_cpu_supports("fma");
-  f.f16c = f.avx && __builtin_cpu_supports("f16c");
-  f.avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-             __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-  f.cx16 = __builtin_cpu_supports("cmpxchg16b");
+  f.bmi1 = CPU_FEATURE_ACTIVE(BMI1);
+  f.bmi2 = CPU_FEATURE_ACTIVE(BMI2);
+  f.lzcnt = CPU_FEATURE_ACTIVE(LZCNT);
+  f.popcnt = CPU_FEATURE_ACTIVE(POPCNT);
+  f.movbe = CPU_FEATURE_ACTIVE(MOVBE);
+  f.pclmul = CPU_FEATURE_ACTIVE(PCLMULQDQ);
+  f.ssse3 = CPU_FEATURE_ACTIVE(SSSE3);
+  f.sse41 = CPU_FEATURE_ACTIVE(SSE4_1);
+  f.sse42 = CPU_FEATURE_ACTIVE(SSE4_2);
+  f.avx = CPU_FEATURE_ACTIVE(AVX);
+  f.avx2 = CPU_FEATURE_ACTIVE(AVX2);
+  f.fma = f.avx && CPU_FEATURE_ACTIVE(FMA);
+  f.f16c = f.avx && CPU_FEATURE_ACTIVE(F16C);
+  f.avx512 = CPU_FEATURE_ACTIVE(AVX512F) && CPU_FEATURE_ACTIVE(AVX512DQ) && CPU_FEATURE_ACTIVE(AVX512BW) &&
+             CPU_FEATURE_ACTIVE(AVX512VL);
+  f.cx16 = CPU_FEATURE_ACTIVE(CMPXCHG16B);
   return f;
 }
 

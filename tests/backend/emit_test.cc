@@ -370,5 +370,26 @@ TEST(Assembler, KeepsDisplacementsWithinACacheLine) {
   }
 }
 
+TEST(HostFeatures, AreWhatTheCompilerSees) {
+  const HostFeatures f = HostFeatures::probe();
+  __builtin_cpu_init();
+  EXPECT_EQ(f.bmi1, bool(__builtin_cpu_supports("bmi")));
+  EXPECT_EQ(f.bmi2, bool(__builtin_cpu_supports("bmi2")));
+  EXPECT_EQ(f.lzcnt, bool(__builtin_cpu_supports("lzcnt")));
+  EXPECT_EQ(f.popcnt, bool(__builtin_cpu_supports("popcnt")));
+  EXPECT_EQ(f.movbe, bool(__builtin_cpu_supports("movbe")));
+  EXPECT_EQ(f.pclmul, bool(__builtin_cpu_supports("pclmul")));
+  EXPECT_EQ(f.ssse3, bool(__builtin_cpu_supports("ssse3")));
+  EXPECT_EQ(f.sse41, bool(__builtin_cpu_supports("sse4.1")));
+  EXPECT_EQ(f.sse42, bool(__builtin_cpu_supports("sse4.2")));
+  EXPECT_EQ(f.avx, bool(__builtin_cpu_supports("avx")));
+  EXPECT_EQ(f.avx2, bool(__builtin_cpu_supports("avx2")));
+  EXPECT_EQ(f.fma, bool(__builtin_cpu_supports("fma")));
+  EXPECT_EQ(f.f16c, bool(__builtin_cpu_supports("f16c")));
+  EXPECT_EQ(f.avx512, __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                          __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"));
+  EXPECT_EQ(f.cx16, bool(__builtin_cpu_supports("cmpxchg16b")));
+}
+
 }  // namespace
 }  // namespace mimus::emit
