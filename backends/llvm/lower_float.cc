@@ -49,16 +49,67 @@ Value* compare_floats(Lowering& l, const char* predicate, Value* a, Value* b, bo
 
 namespace {
 
+// Arm detects tininess before rounding, the host after: soft float until the frontend has a repair for it.
+bool by_host(const Lowering& l, const Inst& i) {
+  const ir::FpAttr attr = ir::FpAttr::unpack(i.attr);
+  return is_host_format(i.type) && attr.rounding == ir::Rounding::current && attr.rule != ir::IntRule::arm &&
+         (i.op != Op::fma || l.features.fma);
+}
+
 template <llvm::Intrinsic::ID kId, unsigned kOperands>
 Value* arithmetic(Lowering& l, const Inst& i) {
   llvm::SmallVector<Value*, 3> operands;
   for (unsigned n = 0; n < kOperands; ++n) operands.push_back(l.arg(i, n));
-  const ir::FpAttr attr = ir::FpAttr::unpack(i.attr);
-  // Arm detects tininess before rounding, the host after: soft float until the frontend has a repair for it.
-  const bool host = is_host_format(i.type) && attr.rounding == ir::Rounding::current && attr.rule != ir::IntRule::arm &&
-                    (i.op != Op::fma || l.features.fma);
-  if (host) return constrained(l, kId, {l.type(i.type)}, operands, true);
+  if (by_host(l, i)) return constrained(l, kId, {l.type(i.type)}, operands, true);
   return call_assist(l, i, operands, i.type, i.type);
+}
+
+// ---- multiply-add ----
+
+// For RISC-V and Arm, infinity times zero plus a quiet NaN is invalid; for the host it is not. To be emitted where the
+// result is a NaN: multiplies once more, by operands that raise nothing else.
+void raise_invalid_product(Lowering& l, const Inst& fma) {
+  auto& b = l.b;
+  const FloatShape f(fma.type);
+  Value* factors[] = {l.arg(fma, 0), l.arg(fma, 1)};
+  Value *infinite[2], *zero[2];
+  for (unsigned n = 0; n < 2; ++n) {
+    Value* magnitude = f.magnitude(l, l.bits_of(factors[n], fma.type));
+    infinite[n] = b.CreateICmpEQ(magnitude, f.infinity(l));
+    zero[n] = b.CreateICmpEQ(magnitude, f.constant(l, 0));
+  }
+  Value* invalid = b.CreateOr(b.CreateAnd(infinite[0], zero[1]), b.CreateAnd(zero[0], infinite[1]));
+  llvm::Type* type = l.type(fma.type);
+  for (Value*& factor : factors) factor = b.CreateSelect(invalid, factor, llvm::Constant::getNullValue(type));
+  constrained(l, llvm::Intrinsic::experimental_constrained_fmul, {type}, factors, true);
+}
+
+bool needs_repair(const Lowering& l, const Inst& fma) {
+  return by_host(l, fma) && ir::FpAttr::unpack(fma.attr).rule != ir::IntRule::x86;
+}
+
+// Whether a nan_fix comes right behind, whose branch for NaNs serves both repairs.
+bool is_fixed_next(const Lowering& l, ir::ValueId fma) {
+  const ir::Block& block = l.block();
+  if (block.insts[fma].op != Op::fma || fma + 1 >= block.insts.size() || !needs_repair(l, block.insts[fma]))
+    return false;
+  const Inst& next = block.insts[fma + 1];
+  return next.op == Op::nan_fix && next.args[0] == fma && !next.type.is_vector();
+}
+
+Value* multiply_add(Lowering& l, const Inst& i) {
+  Value* v = arithmetic<llvm::Intrinsic::experimental_constrained_fma, 3>(l, i);
+  if (!v || !needs_repair(l, i) || is_fixed_next(l, l.id_of(i))) return v;
+  auto& b = l.b;
+  Value* nan = compare_floats(l, "uno", v, v, false, false);
+  if (i.type.is_vector()) nan = b.CreateOrReduce(nan);
+  llvm::BasicBlock *repair = l.new_block(), *after = l.new_block();
+  l.branch_unlikely(nan, repair, after);
+  b.SetInsertPoint(repair);
+  raise_invalid_product(l, i);
+  b.CreateBr(after);
+  b.SetInsertPoint(after);
+  return v;
 }
 
 Value* negate(Lowering& l, const Inst& i) { return l.b.CreateFNeg(l.arg(i, 0)); }
@@ -166,6 +217,7 @@ Value* nan_fix(Lowering& l, const Inst& i) {
   llvm::BasicBlock *repair = l.new_block(), *after = l.new_block();
   l.branch_unlikely(nan, repair, after);
   b.SetInsertPoint(repair);
+  if (is_fixed_next(l, i.args[0]) && l.id_of(i) == i.args[0] + 1) raise_invalid_product(l, l.block().insts[i.args[0]]);
   b.CreateBr(after);
   b.SetInsertPoint(after);
   llvm::PHINode* result = b.CreatePHI(v->getType(), 2);
@@ -264,7 +316,7 @@ constexpr LowerRow kRows[] = {
     {Op::fmul, arithmetic<id::experimental_constrained_fmul, 2>},
     {Op::fdiv, arithmetic<id::experimental_constrained_fdiv, 2>},
     {Op::fsqrt, arithmetic<id::experimental_constrained_sqrt, 1>},
-    {Op::fma, arithmetic<id::experimental_constrained_fma, 3>},
+    {Op::fma, multiply_add},
     {Op::fneg, negate},
     {Op::fabs, absolute},
     {Op::fcopysign, copy_sign},

@@ -1,17 +1,15 @@
-// A baseline engine with a code slab of its own.
+// Code generators with a code slab of their own.
 #pragma once
 
 #include "backends/baseline/engine.h"
+#include "backends/llvm/engine.h"
+
+extern "C" mimus::Engine* mimus_make_llvm_engine(const mimus::LlvmEngineConfig*, mimus::Error*);
 
 namespace mimus::test {
 
-class OwnedBaseline final : public Engine {
+class OwnedEngine : public Engine {
  public:
-  explicit OwnedBaseline(const RuntimeLayout& layout, const emit::HostFeatures& features = emit::HostFeatures::probe())
-      : slab_(std::move(*emit::CodeSlab::create(32 << 20))),
-        runtime_(std::move(*emit::HostRuntime::create(*slab_, layout.state, features))),
-        engine_(make_baseline_engine(layout, *slab_, *runtime_)) {}
-
   std::string_view name() const override { return engine_->name(); }
   Expected<std::unique_ptr<Code>> prepare(const ir::Region& region, const PrepareOptions& options) override {
     return engine_->prepare(region, options);
@@ -22,10 +20,31 @@ class OwnedBaseline final : public Engine {
   }
   emit::CodeSlab& slab() { return *slab_; }
 
- private:
+ protected:
+  OwnedEngine(const RuntimeLayout& layout, const emit::HostFeatures& features)
+      : slab_(std::move(*emit::CodeSlab::create(32 << 20))),
+        runtime_(std::move(*emit::HostRuntime::create(*slab_, layout.state, features))) {}
+
   std::unique_ptr<emit::CodeSlab> slab_;
   std::unique_ptr<emit::HostRuntime> runtime_;
   std::unique_ptr<Engine> engine_;
+};
+
+class OwnedBaseline final : public OwnedEngine {
+ public:
+  explicit OwnedBaseline(const RuntimeLayout& layout, const emit::HostFeatures& features = emit::HostFeatures::probe())
+      : OwnedEngine(layout, features) {
+    engine_ = make_baseline_engine(layout, *slab_, *runtime_);
+  }
+};
+
+class OwnedLlvm final : public OwnedEngine {
+ public:
+  explicit OwnedLlvm(const RuntimeLayout& layout) : OwnedEngine(layout, emit::HostFeatures::probe()) {
+    Error error;
+    const LlvmEngineConfig config{layout, slab_.get(), runtime_.get()};
+    engine_.reset(mimus_make_llvm_engine(&config, &error));
+  }
 };
 
 // Code that one engine makes, saves and forgets, and another, with a slab elsewhere, loads.

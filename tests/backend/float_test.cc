@@ -1,4 +1,4 @@
-// Floating point of the baseline engine on edge values, in all rounding modes, against the soft float (through the
+// Floating point of the code generators on edge values, in all rounding modes, against the soft float (through the
 // interpreter): results and accumulated flags, bit for bit.
 #include <gtest/gtest.h>
 
@@ -13,14 +13,30 @@ namespace {
 constexpr u32 kFlags = 0x3d;  // without DE, which only x86 guests see
 constexpr const char* kRoundings[] = {"", "round rne", "round rtz", "round rdn", "round rup", "round rmm"};
 
+struct Accused {
+  const char* name;
+  std::unique_ptr<Engine> (*make)(const RuntimeLayout&);
+};
+void PrintTo(const Accused& accused, std::ostream* out) { *out << accused.name; }
+
+std::unique_ptr<Engine> make_full(const RuntimeLayout& layout) { return std::make_unique<test::OwnedBaseline>(layout); }
+std::unique_ptr<Engine> make_plain(const RuntimeLayout& layout) {
+  return std::make_unique<test::OwnedBaseline>(layout, emit::HostFeatures::none());
+}
+std::unique_ptr<Engine> make_llvm(const RuntimeLayout& layout) { return std::make_unique<test::OwnedLlvm>(layout); }
+
+// baseline_plain: on a host without AVX, FMA and the like.
+constexpr Accused kAccused[] = {{"baseline", make_full}, {"baseline_plain", make_plain}, {"llvm", make_llvm}};
+
 struct Pair {
-  explicit Pair(const std::string& body, const emit::HostFeatures& features = emit::HostFeatures::probe())
-      : baseline(test::runtime_layout(), features), interp(make_interp_engine(test::runtime_layout())) {
+  Pair(const std::string& body, Engine& engine) : interp(make_interp_engine(test::runtime_layout())) {
     auto block = ir::parse("block pc=0x1000 phys=0x1000 mode=0x0 bytes=4 insns=1\n  insn 0x1000 +4\n" + body +
                                "  end yield 0x1004 [insns 1]\n",
                            test::text_context());
     if (!block) throw std::runtime_error(block.error().message + "\n" + body);
-    accused = std::move(*baseline.prepare({{&*block}}, {}));
+    auto prepared = engine.prepare({{&*block}}, {});
+    if (!prepared) throw std::runtime_error(prepared.error().message + "\n" + body);
+    accused = std::move(*prepared);
     judge = std::move(*interp->prepare({{&*block}}, {}));
   }
   // Runs both with these inputs; a message when they differ.
@@ -48,24 +64,9 @@ struct Pair {
     state.guest_mxcsr = 0x1f80 | mode << 13;
   }
   test::State got{}, want{};
-  test::OwnedBaseline baseline;
   std::unique_ptr<Engine> interp;
   std::unique_ptr<Code> accused, judge;
 };
-
-// Runs `body` on all pairs of `values` (and a few third operands) under the four dynamic modes.
-void check(const std::string& what, const std::string& body, const std::vector<u64>& values, unsigned operands,
-           const emit::HostFeatures& features = emit::HostFeatures::probe()) {
-  Pair pair(body, features);
-  unsigned wrong = 0;
-  for (u32 mode = 0; mode < 4; ++mode)
-    for (const u64 a : values)
-      for (size_t i = 0; i < (operands > 1 ? values.size() : 1); ++i)
-        for (size_t k = 0; k < (operands > 2 ? values.size() : 1); k += operands > 2 ? 3 : 1)
-          if (const std::string text = pair.run(what, a, values[i], values[(k + i) % values.size()], mode);
-              !text.empty())
-            if (++wrong <= 3) ADD_FAILURE() << text << "\n" << body;
-}
 
 template <class F>
 std::vector<u64> values() {
@@ -78,7 +79,26 @@ std::vector<u64> values() {
 
 std::string attributes(const std::string& rounding) { return rounding.empty() ? "" : " [" + rounding + "]"; }
 
-void check_arithmetic(bool wide, const emit::HostFeatures& features) {
+class Floats : public testing::TestWithParam<Accused> {
+ protected:
+  // Runs `body` on all pairs of `values` (and a few third operands) under the four dynamic modes.
+  void check(const std::string& what, const std::string& body, const std::vector<u64>& values, unsigned operands) {
+    Pair pair(body, *engine_);
+    unsigned wrong = 0;
+    for (u32 mode = 0; mode < 4; ++mode)
+      for (const u64 a : values)
+        for (size_t i = 0; i < (operands > 1 ? values.size() : 1); ++i)
+          for (size_t k = 0; k < (operands > 2 ? values.size() : 1); k += operands > 2 ? 3 : 1)
+            if (const std::string text = pair.run(what, a, values[i], values[(k + i) % values.size()], mode);
+                !text.empty())
+              if (++wrong <= 3) ADD_FAILURE() << text << "\n" << body;
+  }
+  void check_arithmetic(bool wide);
+
+  std::unique_ptr<Engine> engine_ = GetParam().make(test::runtime_layout());
+};
+
+void Floats::check_arithmetic(bool wide) {
   const std::string type = wide ? "f64" : "f32", a = wide ? "d0" : "s0", b = wide ? "d1" : "s1";
   const std::vector<u64> inputs = wide ? values<softfloat::F64>() : values<softfloat::F32>();
   const std::string head = "  %1 = read." + type + " " + a + "\n  %2 = read." + type + " " + b + "\n";
@@ -88,21 +108,19 @@ void check_arithmetic(bool wide, const emit::HostFeatures& features) {
   for (const char* op : {"fadd", "fsub", "fmul", "fdiv"})
     for (const char* rounding : kRoundings)
       check(std::string(op) + "." + type + attributes(rounding),
-            head + "  %3 = " + op + "." + type + " %1, %2" + attributes(rounding) + "\n" + tail, inputs, 2, features);
+            head + "  %3 = " + op + "." + type + " %1, %2" + attributes(rounding) + "\n" + tail, inputs, 2);
   for (const char* rounding : kRoundings)
-    check("fsqrt." + type, head + "  %3 = fsqrt." + type + " %1" + attributes(rounding) + "\n" + tail, inputs, 1,
-          features);
+    check("fsqrt." + type, head + "  %3 = fsqrt." + type + " %1" + attributes(rounding) + "\n" + tail, inputs, 1);
   for (const char* op : {"fmin", "fmax"})
     for (const char* rule : {"number_2019", "minmax_2019", "num_2008", "x86"})
       check(std::string(op) + "." + type + " " + rule,
-            head + "  %3 = " + op + "." + type + " %1, %2 [" + rule + "]\n" + tail, inputs, 2, features);
+            head + "  %3 = " + op + "." + type + " %1, %2 [" + rule + "]\n" + tail, inputs, 2);
 }
 
-TEST(BaselineFp, Arithmetic64) { check_arithmetic(true, emit::HostFeatures::probe()); }
-TEST(BaselineFp, Arithmetic32) { check_arithmetic(false, emit::HostFeatures::probe()); }
-TEST(BaselineFp, ArithmeticWithoutAvx) { check_arithmetic(true, emit::HostFeatures::none()); }
+TEST_P(Floats, Arithmetic64) { check_arithmetic(true); }
+TEST_P(Floats, Arithmetic32) { check_arithmetic(false); }
 
-TEST(BaselineFp, MultiplyAdd) {
+TEST_P(Floats, MultiplyAdd) {
   for (const char* negated : {"", "a", "c", "ac"}) {
     const std::string n = negated;
     std::string body =
@@ -113,7 +131,18 @@ TEST(BaselineFp, MultiplyAdd) {
   }
 }
 
-TEST(BaselineFp, Comparisons) {
+// What a multiply-add raises does not wait for somebody who looks at its result.
+TEST_P(Floats, MultiplyAddByItself) {
+  const std::string head = "  %1 = read.f64 d0\n  %2 = read.f64 d1\n  %3 = read.f64 d2\n";
+  check("fma, dropped", head + "  %4 = fma.f64 %1, %2, %3\n", values<softfloat::F64>(), 3);
+  check("fma, fixed later",
+        head +
+            "  %4 = fma.f64 %1, %2, %3\n  %5 = fneg.f64 %2\n  %6 = nan_fix.f64 %4 [positive_default]\n"
+            "  write d3, %6\n  %8 = bitcast.i64 %5\n  write r0, %8\n",
+        values<softfloat::F64>(), 3);
+}
+
+TEST_P(Floats, Comparisons) {
   for (const char* op : {"feq", "flt", "fle", "flt_quiet", "fle_quiet", "funordered"}) {
     check(op,
           std::string("  %1 = read.f64 d0\n  %2 = read.f64 d1\n  %3 = ") + op +
@@ -137,7 +166,7 @@ std::vector<u64> around_integers() {
   return out;
 }
 
-TEST(BaselineFp, ToIntegers) {
+TEST_P(Floats, ToIntegers) {
   std::vector<u64> narrow = values<softfloat::F32>();
   for (const u64 wide : around_integers()) narrow.push_back(std::bit_cast<u32>(float(std::bit_cast<double>(wide))));
   for (const char* op : {"fto_s", "fto_u"})
@@ -156,7 +185,7 @@ TEST(BaselineFp, ToIntegers) {
         }
 }
 
-TEST(BaselineFp, FromIntegers) {
+TEST_P(Floats, FromIntegers) {
   std::vector<u64> integers = {0, 1, 2, 3, ~u64{0}, ~u64{0} - 1};
   for (unsigned bit = 1; bit < 64; ++bit)
     for (const s64 delta : {-2, -1, 0, 1, 2})
@@ -174,7 +203,7 @@ TEST(BaselineFp, FromIntegers) {
       }
 }
 
-TEST(BaselineFp, FormatsAndRounding) {
+TEST_P(Floats, FormatsAndRounding) {
   for (const char* rounding : kRoundings) {
     const std::string attr = attributes(rounding);
     check("narrow",
@@ -197,7 +226,7 @@ TEST(BaselineFp, FormatsAndRounding) {
         {0, ~u64{0}, 0xffffffff3f800000, 0xfffffffe3f800000, 0x3f800000}, 1);
 }
 
-TEST(BaselineFp, SignsAndFlags) {
+TEST_P(Floats, SignsAndFlags) {
   check("signs",
         "  %1 = read.f64 d0\n  %2 = read.f64 d1\n  %3 = fneg.f64 %1\n  %4 = fabs.f64 %2\n  %5 = fcopysign.f64 %3, %4\n"
         "  %6 = nan_fix.f64 %2 [x86_default]\n  write d3, %5\n  %8 = bitcast.i64 %6\n  write r0, %8\n",
@@ -206,6 +235,9 @@ TEST(BaselineFp, SignsAndFlags) {
         {0, 1, 2, 4, 8, 16, 31, 21, 10}, 1);
   check("fclass", "  %1 = read.f64 d0\n  %2 = fclass.i64 %1\n  write r0, %2\n", values<softfloat::F64>(), 1);
 }
+
+INSTANTIATE_TEST_SUITE_P(Engines, Floats, testing::ValuesIn(kAccused),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
 }  // namespace mimus
