@@ -92,8 +92,7 @@ class Session {
     }
     for (const std::string& spec : options_.networks) {
       MIMUS_TRY(auto network, open_net(spec, vm_.events(), vm_.clock(), &vm_));
-      if (network.endpoint)
-        config_.networks.push_back({&vm_.add_endpoint(std::move(network.endpoint)), network.mac});
+      if (network.endpoint) config_.networks.push_back({&vm_.add_endpoint(std::move(network.endpoint)), network.mac});
     }
     if (options_.entropy == "host") {
       config_.entropy = &vm_.add_endpoint(std::make_unique<HostEntropy>());
@@ -129,15 +128,20 @@ class Session {
     return usage_error(fmt::format("--disk {}: unknown interface '{}'; there are: virtio, nvme", spec, *interface));
   }
 
-  // NAME[,virtio=mmio|pci]; the board's name.
+  // NAME[,virtio=mmio|pci][,gic=2|3]; the board's name.
   Expected<std::string> read_machine() {
-    static constexpr std::string_view kKnown[] = {"virtio"};
+    static constexpr std::string_view kKnown[] = {"virtio", "gic"};
     const OptionList list(options_.machine);
     MIMUS_CHECK(list.allow_only("--machine " + list.first(), kKnown));
     if (const std::string* bus = list.value("virtio")) {
       if (*bus != "mmio" && *bus != "pci")
         return usage_error(fmt::format("--machine {}: virtio devices sit on mmio or pci", options_.machine));
       config_.virtio = *bus == "pci" ? VirtioBus::pci : VirtioBus::mmio;
+    }
+    if (const std::string* gic = list.value("gic")) {
+      if (*gic != "2" && *gic != "3")
+        return usage_error(fmt::format("--machine {}: there is gic=2 and gic=3", options_.machine));
+      config_.gic = *gic == "2" ? GicVersion::v2 : GicVersion::v3;
     }
     return list.first();
   }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "machines/load/elf.h"
 #include "machines/load/file.h"
 
 namespace mimus {
@@ -15,10 +16,19 @@ bool has_bytes(std::span<const u8> data, size_t offset, std::string_view bytes) 
 
 }  // namespace
 
-std::optional<LinuxImage> parse_riscv_image(std::span<const u8> data) {
-  constexpr size_t kTextOffset = 8, kImageSize = 16, kMagic2 = 56;
-  if (data.size() < kHeaderBytes || !has_bytes(data, kMagic2, "RSC\x05")) return std::nullopt;
-  return LinuxImage{read_le(data, kTextOffset, 8), read_le(data, kImageSize, 8)};
+std::optional<LinuxImage> parse_linux_image(std::span<const u8> data) {
+  constexpr size_t kTextOffset = 8, kImageSize = 16, kMagic = 56;
+  struct Kind {
+    u16 elf_machine;
+    std::string_view magic;
+  };
+  static constexpr Kind kKinds[] = {{kElfRiscv, "RSC\x05"}, {kElfAarch64, "ARM\x64"}};
+  if (data.size() < kHeaderBytes) return std::nullopt;
+  for (const Kind& kind : kKinds) {
+    if (!has_bytes(data, kMagic, kind.magic)) continue;
+    return LinuxImage{kind.elf_machine, read_le(data, kTextOffset, 8), read_le(data, kImageSize, 8)};
+  }
+  return std::nullopt;
 }
 
 Expected<std::optional<std::span<const u8>>> parse_efi_zboot(std::span<const u8> data) {

@@ -49,9 +49,10 @@ Expected<Payload> from_elf(std::span<const u8> data, const PayloadRules& rules) 
 Expected<Payload> from_flat(Bytes data, const PayloadRules& rules) {
   GuestPa address = rules.flat_address;
   u64 size = data.size();
-  if (auto image = parse_riscv_image(data)) {
+  if (auto image = parse_linux_image(data)) {
+    if (image->elf_machine != rules.elf_machine) return fail("a Linux image for another processor");
     if (image->text_offset > rules.ram_size) return fail("Linux image: its text offset lies outside of RAM");
-    address = rules.ram_base + image->text_offset;
+    address = rules.ram_base + rules.image_offset + image->text_offset;
     size = std::max<u64>(size, image->image_size);
   }
   MIMUS_CHECK(check_fits(rules, address, size));

@@ -28,6 +28,7 @@ struct PayloadRules {
   GuestPa ram_base = 0;  // what a Linux image's text offset counts from
   u64 ram_size = 0;
   GuestPa flat_address = 0;  // where a file without a header goes
+  u64 image_offset = 0;      // added to a Linux image's text offset
 };
 
 // Reads `path`: gzip and EFI zboot files are unpacked; ELF files go to their physical addresses (moved to

@@ -11,6 +11,7 @@
 #include "machines/virt/given_tree.h"
 #include "machines/virt/memory_map.h"
 #include "machines/virt/own_firmware.h"
+#include "machines/virt/placement.h"
 
 namespace mimus::virt {
 namespace {
@@ -59,7 +60,7 @@ class Loader {
     MIMUS_CHECK(load_firmware());
     MIMUS_CHECK(load_kernel());
     MIMUS_CHECK(load_device_tree());
-    MIMUS_CHECK(check_overlap());
+    MIMUS_CHECK(check_overlap(image_.parts));
     image_.rom = reset_vector(start_, tree_address_, info_);
     return std::move(image_);
   }
@@ -136,33 +137,11 @@ class Loader {
     if (tree_address_ < kRamBase + kPayloadOffset)
       return fail("RAM is too small for this board: use --memory 16M or more");
     if (tree_.initrd) {
-      GuestPa at = align_up(payload_end_, 2 * kMiB);
-      const GuestPa preferred = kRamBase + std::min(config_.memory / 2, 512 * kMiB);
-      if (preferred > at && preferred + initrd.size() <= tree_address_) at = preferred;
-      if (at + initrd.size() > tree_address_) {
-        return fail(fmt::format("initrd {}: {} MiB do not fit into RAM behind the kernel: use a larger --memory",
-                                config_.initrd, initrd.size() / kMiB + 1));
-      }
-      tree_.initrd = TreeInfo::Range{at, at + initrd.size()};
-      image_.parts.push_back({at, std::move(initrd)});
+      MIMUS_TRY(tree_.initrd,
+                place_initrd(config_, kRamBase, payload_end_, tree_address_, std::move(initrd), image_.parts));
     }
     MIMUS_TRY(auto tree, make_tree());
     image_.parts.push_back({tree_address_, Bytes(tree.begin(), tree.end())});
-    return {};
-  }
-
-  Expected<void> check_overlap() {
-    auto& parts = image_.parts;
-    std::ranges::sort(parts, {}, &PayloadPart::address);
-    for (size_t i = 1; i < parts.size(); i++) {
-      const PayloadPart &a = parts[i - 1], &b = parts[i];
-      if (a.address + a.bytes.size() > b.address) {
-        return fail(
-            fmt::format("firmware, kernel, initrd and device tree do not fit beside each other: what lies at "
-                        "{:#x} reaches into what lies at {:#x}; give the machine more --memory?",
-                        a.address, b.address));
-      }
-    }
     return {};
   }
 

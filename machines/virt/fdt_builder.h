@@ -38,6 +38,8 @@ class FdtBuilder {
   void bytes(const char* name, std::span<const u8> data) { property(name, data); }
   // A number that other nodes refer to, put into the current node.
   u32 phandle();
+  // The same for a node that comes later, which puts it into a "phandle" property itself.
+  u32 reserve_phandle() { return next_phandle_++; }
 
   Expected<std::vector<u8>> finish();
 

@@ -35,6 +35,7 @@ Expected<void> RiscvVirt::check(const MachineConfig& config) const {
     return usage_error(fmt::format("--smp {}: the virt board has 1 to {} harts", config.cpus, kMaxCpus));
   if (config.memory < (16 << 20) || config.memory % kPageSize)
     return usage_error("--memory: the virt board needs at least 16M, in multiples of 4K");
+  if (config.gic) return usage_error("--machine virt,gic=..: only boards of aarch64 have a GIC");
   if (config.flash.size() > 2) return usage_error("--flash: the virt board has two banks");
   for (const FlashBank& bank : config.flash) {
     if (bank.contents.size() > kFlashBankSize)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 namespace mimus {
 
 enum class VirtioBus { mmio, pci };
+enum class GicVersion { v2, v3 };  // of Arm boards
 enum class DiskInterface { virtio, nvme };
 
 struct Disk {
@@ -42,6 +44,7 @@ struct MachineConfig {
   std::string device_tree;  // file; empty: the board's own
 
   VirtioBus virtio = VirtioBus::mmio;  // where virtio devices sit
+  std::optional<GicVersion> gic;       // of Arm boards; none: v3
   CharEndpoint* serial = nullptr;      // null: output is dropped
   std::vector<FlashBank> flash;        // firmware to execute, then variables; empty: no flash
   std::vector<Disk> disks;

@@ -58,6 +58,10 @@ TEST(Payload, LinuxImagePlainAndPacked) {
   }
   EXPECT_NE(error_of(linux_image(0x400000, 16 << 20)).find("--memory"), std::string::npos);
   EXPECT_NE(error_of(linux_image(~u64{0}, 0)), "");
+  std::memcpy(&image[56], "ARM\x64", 4);
+  EXPECT_NE(error_of(image).find("another processor"), std::string::npos);
+  PayloadRules arm{"kernel", kElfAarch64, 0x40000000, 16 << 20, 0x40200000, 0x200000};
+  EXPECT_EQ(parse_payload(image, arm).value().entry, 0x40600000u);
 }
 
 TEST(Payload, EfiZboot) {
