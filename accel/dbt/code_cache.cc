@@ -265,7 +265,7 @@ void CodeCache::fence_check(GuestPa start, u64 bytes) {
 void CodeCache::for_each_savable(const std::function<void(const TranslatedBlock&)>& f) {
   std::unique_lock lock(mutex_);
   for (const auto& t : all_) {
-    if (!t->valid || t->saved || t->replaced) continue;
+    if (!t->valid || t->saved) continue;
     const Page& page = pages_[align_down(t->key.physical, kPageSize)];
     if (page.watched && page.writes == 0) f(*t);
   }

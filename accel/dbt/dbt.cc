@@ -55,6 +55,7 @@ class Dbt final : public Accelerator {
     clear_code();
     for (auto& cpu : cpus_) cpu->reset();
   }
+  void save_translations() override { translator_.save(); }
   std::string stats() const override;
 
  private:

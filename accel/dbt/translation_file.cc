@@ -105,8 +105,8 @@ TranslationFile::~TranslationFile() {
 }
 
 std::unique_ptr<TranslationFile> TranslationFile::open(const Descriptor& directory, const std::string& name,
-                                                       std::string_view identity, Opened& result) {
-  const Descriptor file(openat(directory.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+                                                       std::string_view identity, bool keep_open, Opened& result) {
+  Descriptor file(openat(directory.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
   result = !file && errno == ENOENT ? Opened::absent : Opened::rejected;
   struct stat status;
   if (!file || fstat(file.get(), &status) != 0 || !is_private(status)) return nullptr;
@@ -119,6 +119,7 @@ std::unique_ptr<TranslationFile> TranslationFile::open(const Descriptor& directo
   if (!made->read_head(file, identity)) return nullptr;
   constexpr s64 kDay = 24 * 3600;
   if (time(nullptr) - status.st_mtim.tv_sec > kDay) futimens(file.get(), nullptr);  // what is used stays
+  if (keep_open) made->file_ = std::move(file);
   result = Opened::yes;
   return made;
 }
@@ -158,7 +159,9 @@ std::span<u8> TranslationFile::copy_entry(const IndexEntry& at, Scratch& scratch
   const u64 offset = at.place * kUnit, size = at.size * kUnit;
   if (size < sizeof(EntryHead) || offset > entries_.size() || size > entries_.size() - offset) return {};
   const std::span<u8> copy = scratch.take(size);
-  if (!guarded_copy(copy.data(), entries_.data() + offset, size).ok()) return {};
+  const bool got = file_ ? read_at(file_, copy, u64(entries_.data() - image_.data()) + offset)
+                         : guarded_copy(copy.data(), entries_.data() + offset, size).ok();
+  if (!got) return {};
   u64 checksum;
   std::memcpy(&checksum, copy.data(), sizeof checksum);
   return entry_checksum(copy, seed_) == checksum ? copy : std::span<u8>();

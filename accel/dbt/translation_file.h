@@ -21,7 +21,10 @@ class Descriptor {
  public:
   explicit Descriptor(int fd = -1) : fd_(fd) {}
   Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&&) = delete;
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
   ~Descriptor();
   int get() const { return fd_; }
   explicit operator bool() const { return fd_ >= 0; }
@@ -49,9 +52,10 @@ class TranslationFile {
   TranslationFile(const TranslationFile&) = delete;
 
   // The file `name` in `directory`, if it is ours, whole and of exactly this identity. Whether it is the user's own is
-  // looked at too; whether the directory is, is the caller's part.
+  // looked at too; whether the directory is, is the caller's part. `keep_open`: entries are read, not taken from a
+  // mapping, for processes whose handler of SIGBUS knows nothing of guarded accesses (core/memory/guarded.h).
   static std::unique_ptr<TranslationFile> open(const Descriptor& directory, const std::string& name,
-                                               std::string_view identity, Opened& result);
+                                               std::string_view identity, bool keep_open, Opened& result);
 
   // Memory for a copy of an entry, reused.
   class Scratch {
@@ -84,6 +88,7 @@ class TranslationFile {
   bool read_head(const Descriptor& file, std::string_view identity);
   std::span<u8> copy_entry(const IndexEntry& at, Scratch& scratch) const;
 
+  Descriptor file_;              // if it is kept open
   std::span<const u8> image_;    // the file, mapped
   std::span<const u8> entries_;  // part of it
   std::vector<IndexEntry> index_;

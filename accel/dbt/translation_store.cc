@@ -60,7 +60,7 @@ TranslationStore::TranslationStore(StoreConfig config) : config_(std::move(confi
   const Descriptor directory = open_directory(config_.directory);
   if (!directory) return;
   TranslationFile::Opened opened;
-  file_ = TranslationFile::open(directory, name_, config_.identity, opened);
+  file_ = TranslationFile::open(directory, name_, config_.identity, config_.keep_open, opened);
   if (opened == TranslationFile::Opened::rejected) ++counters.rejected;
   if (file_) used_ = std::make_unique<std::atomic<bool>[]>(file_->entries());
 }
@@ -105,7 +105,7 @@ void TranslationStore::save(CodeCache& cache, const CodeMemory& memory) {
   const Descriptor directory = open_directory(config_.directory);
   if (!directory) return;
   TranslationFile::Opened opened;
-  const auto base = TranslationFile::open(directory, name_, config_.identity, opened);
+  const auto base = TranslationFile::open(directory, name_, config_.identity, config_.keep_open, opened);
   TranslationFileWriter writer(config_.identity);
   const auto scratch = std::make_unique<Scratch>();
   std::atomic<u64> damaged = 0;
@@ -115,7 +115,7 @@ void TranslationStore::save(CodeCache& cache, const CodeMemory& memory) {
     if (!read_guest(t, memory, guest)) return;
     if (base && base->find(t.key.pc, t.key.mode, guest, *scratch, damaged)) return;
     code.clear();
-    if (writer.bytes() > config_.most_file_bytes || !t.code->save(code)) return;
+    if (writer.bytes() > config_.most_file_bytes || !(t.replaced ? t.replaced : t.code)->save(code)) return;
     writer.add({t.key.pc, t.key.mode, t.guest_insns, t.straddles, guest, t.targets, code});
   });
   if (!writer.entries()) return;

@@ -1,7 +1,7 @@
 // The translations of earlier runs, and those of this one for later: a directory with a file per program
 // (translation_file.h), private to the user, bounded in size. docs/translation-cache.md says what is checked when.
 //
-// Between calls no descriptor is open: those of a process belong to the guest.
+// Unless StoreConfig::keep_open, no descriptor is open between calls: those of a process belong to the guest.
 #pragma once
 
 #include <mutex>
@@ -15,9 +15,10 @@ class CodeCache;
 class CodeMemory;
 
 struct StoreConfig {
-  std::string directory;  // empty: nothing is kept
-  std::string identity;   // everything that saved code depends on but the guest's code; empty: nothing is kept
-  std::string program;    // whose translations: programs do not share a file
+  std::string directory;   // empty: nothing is kept
+  std::string identity;    // everything that saved code depends on but the guest's code; empty: nothing is kept
+  std::string program;     // whose translations: programs do not share a file
+  bool keep_open = false;  // TranslationFile::open
   u64 most_file_bytes = u64{64} << 20;
   u64 most_bytes = u64{512} << 20;  // of the directory
 

@@ -62,7 +62,10 @@ Translator::Translator(const Frontend& frontend, const CodeConfig& config, CodeM
       cache_(cache),
       text_{frontend.layout(), frontend.helpers()},
       queue_(config.tiers.warm_rate) {
-  if (config.store.wanted()) store_ = std::make_unique<TranslationStore>(config.store);
+  if (!config.store.wanted()) return;
+  StoreConfig store = config.store;
+  store.identity += " insns=" + std::to_string(config.max_block_insns) + (config.count_insns ? " exact" : "");
+  store_ = std::make_unique<TranslationStore>(std::move(store));
 }
 
 Translator::~Translator() {

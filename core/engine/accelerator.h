@@ -22,6 +22,8 @@ class Accelerator {
   virtual void pause() = 0;  // all CPUs at instruction boundaries, outside generated code; nests; lock not held
   virtual void resume() = 0;
   virtual void reset() = 0;               // only while paused: CPUs to their reset state, translations dropped
+  // The machine has stopped for good: translations may be kept for later runs.
+  virtual void save_translations() {}
   virtual std::string stats() const = 0;  // lines of "name value", for --stats
 };
 

@@ -63,6 +63,9 @@ void add_run_options(CLI::App& app, RunOptions& o, Raw& raw) {
   auto* perf = app.add_flag("--perf-map", o.perf_map, "Name generated code for Linux perf, in /tmp/perf-PID.map");
   app.add_flag("--gdb-jit", o.gdb_jit, "Name generated code for GDB (slow)")->excludes(perf);
   app.add_option("--warm-after", o.warm_after, "Executions after which LLVM takes code on");
+  app.add_option("--cache", o.cache,
+                 "Where the translations of a --kernel are kept for the next run: off, or a directory (default: "
+                 "$MIMUS_CACHE, ~/.cache/mimus/translations)");
   app.add_option("--code-memory", raw.code_memory, "Space for translated code")->capture_default_str();
 }
 

@@ -33,6 +33,7 @@ struct RunOptions : CpuOptions {
   bool verify = false;
   bool perf_map = false, gdb_jit = false;
   std::optional<u32> warm_after;  // executions
+  std::string cache;              // translation_cache.h
   u64 code_memory = u64{128} << 20;
   std::vector<std::string> dump;  // stages
   std::string dump_filter;        // "START" or "START-END"

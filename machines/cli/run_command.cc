@@ -8,6 +8,7 @@
 #include "machines/cli/engines.h"
 #include "machines/cli/host_signals.h"
 #include "machines/cli/isa.h"
+#include "machines/cli/translation_cache.h"
 #include "machines/cli/translation_dump.h"
 #include "machines/debug/monitor.h"
 #include "machines/host/console/open_console.h"
@@ -42,6 +43,7 @@ class Session {
     if (options_.guest_errors)
       vm_.on_guest_error([](const std::string& line) { fmt::print(stderr, "mimus: {}\r\n", line); });
     auto exit_code = vm_.run();
+    vm_.accelerator().save_translations();
     if (options_.stats) fmt::print(stderr, "{}", vm_.accelerator().stats());
     return exit_code;
   }
@@ -59,6 +61,14 @@ class Session {
     MIMUS_TRY(config.dump, make_dump_hook(options_));
     MIMUS_CHECK(name_code());
     engines_->configure(config);
+    // Whatever boots from a disk may be something else the next time.
+    if (!options_.kernel.empty() && !config.dump.wants) {
+      config.store =
+          translation_store(options_.cache, *engines_,
+                            fmt::format("{} {} ({})", options_.isa, options_.cpu, fmt::join(isa_.features, " ")),
+                            "kernel " + options_.kernel);
+      config.store.keep_open = true;
+    }
     vm_.set_accelerator(dbt::make_dbt(std::move(config)));
     return {};
   }

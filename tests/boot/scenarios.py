@@ -8,7 +8,7 @@ import socket
 import subprocess
 import threading
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Callable
 
 from harness import guests
 from harness.console import Console
-from harness.machine import Disk, Machine, Missing
+from harness.machine import Disk, Machine, Mimus, Missing
 
 MIB = 1 << 20
 PROMPT = r"\n[^\n]*# "
@@ -99,6 +99,15 @@ def shell(context, smp=1):
             require(run("sort -u /tmp/o? | wc -l").strip() == "1", "eight equal jobs in parallel gave different results")
         console.run("(exit 3)", check=False)
         power_off(console, context)
+
+
+def saved(context):
+    """The second boot takes its translations from those that the first has kept."""
+    cache = context.scratch / "cache"
+    driver = Mimus(context.driver.program, context.driver.engine, ["--cache", str(cache)])
+    for _ in range(2):
+        shell(replace(context, driver=driver))
+        require(len(list(cache.iterdir())) == 1, "not one file was kept")
 
 
 def piped(context):
@@ -436,6 +445,7 @@ SCENARIOS = {scenario.name: scenario for scenario in (
     Scenario("shell-auto", shell, "busybox shell, all engines together"),
     Scenario("shell-baseline-smp4", partial(shell, smp=4), "busybox shell on 4 harts, baseline", "baseline"),
     Scenario("shell-auto-smp4", partial(shell, smp=4), "busybox shell on 4 harts"),
+    Scenario("saved", saved, "busybox shell twice, the second time from kept translations"),
     Scenario("piped", piped, "commands piped in before the start"),
     Scenario("reboot", reboot, "the guest's reboot command, twice"),
     Scenario("opensbi-smp4", partial(opensbi, smp=4), "the kernel under OpenSBI on 4 harts"),
