@@ -69,7 +69,7 @@ void Function::add_bar(unsigned bar, BarKind kind, u64 bytes) {
 void Function::add_msix(unsigned bar, unsigned vectors) {
   assert(vectors && vectors <= Msix::kMaxVectors);
   msix_.emplace(vectors, [this](u64 address, u32 data) {
-    if (bus_ && bus_master()) bus_->message(slot_, address, data);
+    if (bus_ && bus_master()) bus_->send(slot_, address, data);
   });
   msix_bar_ = bar;
   add_bar(bar, BarKind::memory32, Msix::kWindowBytes);

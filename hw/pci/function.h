@@ -20,7 +20,7 @@ class Bus {
   virtual ~Bus() = default;
   virtual void set_intx(unsigned slot, bool level) = 0;  // INTA# of the function in that slot
   // A message-signalled interrupt of the function in that slot.
-  virtual void message(unsigned slot, u64 address, u32 data) = 0;
+  virtual void send(unsigned slot, u64 address, u32 data) = 0;
   virtual void decoding_changed() = 0;  // some BAR moved, or is decoded (no) more
 };
 

@@ -93,7 +93,7 @@ void HostBridge::set_intx(unsigned slot, bool level) {
 }
 
 // A message is a write of four bytes to wherever the address leads: an interrupt controller, or RAM.
-void HostBridge::message(unsigned slot, u64 address, u32 data) {
+void HostBridge::send(unsigned slot, u64 address, u32 data) {
   const MemoryRange* range = memory_.find(address);
   if (!range || address % 4) return;
   if (range->device && range->device != this) {

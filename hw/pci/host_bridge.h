@@ -48,7 +48,7 @@ class HostBridge final : public Device, private Bus {
   };
 
   void set_intx(unsigned slot, bool level) override;
-  void message(unsigned slot, u64 address, u32 data) override;
+  void send(unsigned slot, u64 address, u32 data) override;
   void decoding_changed() override { stale_ = true; }
   Function* addressed(u64 ecam_offset);
   const Mapping* find(RegionId region, u64 address, unsigned width);

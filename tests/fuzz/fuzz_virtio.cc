@@ -12,6 +12,7 @@
 #include "hw/virtio/entropy.h"
 #include "hw/virtio/mmio.h"
 #include "hw/virtio/net.h"
+#include "tests/fuzz/input.h"
 
 namespace mimus::virtio {
 namespace {
@@ -87,31 +88,6 @@ PhysicalMemory& guest_memory() {
   }();
   return *memory;
 }
-
-// The input as a stream, read from front to back, so that a mutation of the bytes is a mutation of the guest's program.
-// At its end there are only zeroes.
-class Input {
- public:
-  Input(const u8* data, size_t size) : rest_(data, size) {}
-  bool empty() const { return rest_.empty(); }
-  template <class T>
-  T number() {
-    T value = 0;
-    const auto from = bytes(sizeof value);
-    if (!from.empty()) std::memcpy(&value, from.data(), from.size());
-    return value;
-  }
-  bool flag() { return number<u8>() & 1; }
-  u32 below(u32 limit) { return (limit <= 256 ? number<u8>() : number<u16>()) % limit; }
-  std::vector<u8> bytes(size_t count) {
-    const auto taken = rest_.first(std::min(count, rest_.size()));
-    rest_ = rest_.subspan(taken.size());
-    return {taken.begin(), taken.end()};
-  }
-
- private:
-  std::span<const u8> rest_;
-};
 
 class Guest {
  public:
@@ -255,7 +231,7 @@ class Guest {
       mmio_->reset(ResetKind::cold);
   }
 
-  Input input_;
+  FuzzInput input_;
   PhysicalMemory& memory_;
   Host host_;
   std::unique_ptr<Mmio> mmio_;

@@ -151,6 +151,31 @@ TEST_F(PciTest, MsixSendsHoldsBackAndReportsPending) {
   probe.signal_msix(99);  // no such vector
 }
 
+// An interrupt controller that translates messages by who sends them.
+struct Doorbell final : Device {
+  u64 offset = 0;
+  u32 data = 0, requester = 0;
+  std::string_view name() const override { return "doorbell"; }
+  u64 read(RegionId, u64, unsigned) override { return 0; }
+  void write(RegionId, u64, unsigned, u64) override {}
+  void message(RegionId, u64 at, u32 value, u32 from) override { offset = at, data = value, requester = from; }
+  void reset(ResetKind) override {}
+  void visit_state(StateVisitor&) override {}
+};
+
+TEST_F(PciTest, MessagesToDevicesNameTheirSender) {
+  Doorbell doorbell;
+  ASSERT_TRUE(board.memory.add_device("doorbell", 0x8090000, 0x1000, doorbell, 0));
+  enable();
+  const u64 words[4] = {0x8090040, 0, 77, 0};
+  for (unsigned i = 0; i < 4; i++) bridge.write(HostBridge::kMemoryWindow32, kMsixAt - kWindow + 4 * i, 4, words[i]);
+  set(capability(kCapMsix) + 2, 2, 0x8000);
+  probe.signal_msix(0);
+  EXPECT_EQ(doorbell.offset, 0x40u);
+  EXPECT_EQ(doorbell.data, 77u);
+  EXPECT_EQ(doorbell.requester, 1u << 3) << "bus 0, slot 1, function 0";
+}
+
 TEST_F(PciTest, FunctionLevelReset) {
   enable();
   const u32 express = capability(kCapExpress);
