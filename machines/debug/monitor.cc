@@ -48,6 +48,7 @@ std::span<const Monitor::Command> Monitor::commands() {
       {"stop", "", "stop the CPUs", &Monitor::stop},
       {"cont", "", "let the CPUs run", &Monitor::cont},
       {"reset", "", "reset the machine", &Monitor::reset},
+      {"powerdown", "", "press the power button", &Monitor::powerdown},
       {"quit", "", "end the program", &Monitor::quit},
   };
   return kCommands;
@@ -136,6 +137,10 @@ std::string Monitor::cont(std::string_view) {
 std::string Monitor::reset(std::string_view) {
   vm_.request_reset();
   return "";
+}
+
+std::string Monitor::powerdown(std::string_view) {
+  return vm_.press_power_button() ? "" : "this board has no power button\n";
 }
 
 std::string Monitor::quit(std::string_view) {

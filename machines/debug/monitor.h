@@ -30,6 +30,7 @@ class Monitor {
   std::string stop(std::string_view);
   std::string cont(std::string_view);
   std::string reset(std::string_view);
+  std::string powerdown(std::string_view);
   std::string quit(std::string_view);
 
   Vm& vm_;

@@ -5,6 +5,7 @@
 
 #include "core/state/cpu.h"
 #include "hw/char/pl011.h"
+#include "hw/input/power_button.h"
 #include "hw/intc/gicv2.h"
 #include "hw/intc/gicv2m.h"
 #include "hw/intc/gicv3_its.h"
@@ -88,6 +89,8 @@ Expected<void> Aarch64Virt::add_devices(Vm& vm, const MachineConfig& config, Irq
   auto& uart = vm.add_device(std::make_unique<Pl011>(vm.clock(), vm.events(), IrqLine{&gic, kUartIrq}, config.serial));
   auto& rtc = vm.add_device(std::make_unique<Pl031>(vm.clock(), vm.events(), IrqLine{&gic, kRtcIrq}));
   auto& gpio = vm.add_device(std::make_unique<Pl061>(IrqLine{&gic, kGpioIrq}));
+  auto& button = vm.add_device(std::make_unique<PowerButton>(vm.clock(), vm.events(), IrqLine{&gpio, kPowerButtonPin}));
+  vm.on_power_button([&button] { button.press(); });
   MIMUS_CHECK(memory.add_device("uart", kUartBase, Pl011::kSize, uart, 0));
   MIMUS_CHECK(memory.add_device("rtc", kRtcBase, Pl031::kSize, rtc, 0));
   MIMUS_CHECK(memory.add_device("gpio", kGpioBase, Pl061::kSize, gpio, 0));

@@ -69,6 +69,13 @@ void Vm::request_power_off(int exit_code) {
   requested_.notify_one();
 }
 
+bool Vm::press_power_button() {
+  if (!power_button_) return false;
+  std::scoped_lock guard(memory_.machine_lock());
+  power_button_();
+  return true;
+}
+
 void Vm::request_reset() {
   std::scoped_lock guard(lock_);
   requests_.reset = true;

@@ -56,6 +56,9 @@ class Vm final : public MachineControl, public GuestErrorSink {
   // Bytes that are written to guest memory at power-on and at each reset.
   void add_image(GuestPa address, Bytes bytes) { images_.push_back({address, std::move(bytes)}); }
 
+  // What presses the board's power button; called with the machine lock held. Boards without a button leave it empty.
+  void on_power_button(std::function<void()> press) { power_button_ = std::move(press); }
+
   // Runs from power-on until the machine ends; the process's exit code. Once.
   Expected<int> run();
 
@@ -65,6 +68,7 @@ class Vm final : public MachineControl, public GuestErrorSink {
   // Runs `action` on the thread of run(), which holds no lock: from there the CPUs may be stopped.
   void post_control(std::function<void()> action);
   void guest_error(std::string_view device, std::string_view what) override;
+  bool press_power_button();  // false: the board has none
   // Where guest errors go, at most some per second; empty: only into recent_guest_errors().
   void on_guest_error(std::function<void(const std::string& line)> sink) { error_sink_ = std::move(sink); }
   std::string recent_guest_errors() const;
@@ -97,6 +101,7 @@ class Vm final : public MachineControl, public GuestErrorSink {
   std::vector<std::unique_ptr<Device>> devices_;
   std::unique_ptr<Accelerator> accelerator_;
   std::vector<Image> images_;
+  std::function<void()> power_button_;
 
   mutable std::mutex lock_;  // a leaf; everything below
   std::condition_variable requested_;

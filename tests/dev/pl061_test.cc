@@ -1,5 +1,6 @@
 #include "hw/misc/pl061.h"
 
+#include "hw/input/power_button.h"
 #include "tests/dev/fixture.h"
 
 namespace mimus {
@@ -67,6 +68,23 @@ TEST(Pl061, SingleEdgesAndLevels) {
   b.gpio.set_irq(0, false);
   b.gpio.set_irq(1, true);
   EXPECT_FALSE(b.irq.level(7));
+}
+
+TEST(PowerButton, IsHeldForAWhile) {
+  TestBench a, b;
+  RecordingSink wire, other;
+  PowerButton button(a.clock, a.events, {&wire, 3}), copy(b.clock, b.events, {&other, 3});
+  button.press();
+  EXPECT_TRUE(wire.level(3));
+  transplant(button, copy);
+  EXPECT_TRUE(other.level(3));
+  a.advance(PowerButton::kHoldNs);
+  EXPECT_FALSE(wire.level(3));
+  b.advance(PowerButton::kHoldNs);
+  EXPECT_FALSE(other.level(3));
+  button.press();
+  button.reset(ResetKind::warm);
+  EXPECT_FALSE(wire.level(3));
 }
 
 TEST(Pl061, WhatDoesNotExist) {

@@ -187,8 +187,7 @@ TEST(Aarch64Virt, PowerButtonOfGicv2) {
   m.set(0x08010000, 1, 4, 1);
   m.set(0x09030408, 8);
   m.set(0x09030410, 8);
-  auto* gpio = dynamic_cast<IrqSink*>(m.vm.memory().find(kGpioBase)->device);
-  gpio->set_irq(kPowerButtonPin, true);
+  EXPECT_TRUE(m.vm.press_power_button());
   EXPECT_TRUE(m.cpus->cpus[1]->levels[0]);
   EXPECT_EQ(m.get(0x0801000c, 4, 1), 32u + kGpioIrq);
 }
