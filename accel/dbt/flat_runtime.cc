@@ -80,6 +80,7 @@ u64 flat_load_linked(CpuState* state, u64 va, u32 desc, u64 site) {
   state->reservation_address = va;
   state->reservation_size = AccessShape(desc).bytes;
   state->reservation_value[0] = value;
+  if (state->reservation_size > 8) std::memcpy(state->reservation_value, state->scratch, 16);
   return value;
 }
 
@@ -90,6 +91,12 @@ u64 flat_store_conditional(CpuState* state, u64 va, u64 value, u32 desc, u64 sit
   const u32 reserved = std::exchange(state->reservation_size, 0);
   if (refuse_misaligned(cpu, va, shape, Access::write, site)) return 1;
   if (reserved != shape.bytes || state->reservation_address != va) return 1;
+  if (shape.bytes > 8) {
+    u64 seen[2] = {state->reservation_value[0], state->reservation_value[1]};
+    const GuardedResult old = attempt(cpu, va, 16, Access::write, site,
+                                      [&](u8* at) { return guarded_compare_exchange16(at, seen, state->scratch); });
+    return old.ok() && std::memcmp(seen, state->reservation_value, 16) == 0 ? 0 : 1;
+  }
   const u64 expected = bits(state->reservation_value[0], 0, shape.bytes * 8);
   const GuardedResult old = attempt(cpu, va, shape.bytes, Access::write, site,
                                     [&](u8* at) { return guarded_compare_exchange(at, shape.bytes, expected, value); });

@@ -179,7 +179,11 @@ u64 slow_load_linked(CpuState* state, u64 va, u32 desc, u64 site) {
   if (!host) return 0;
   const unsigned bytes = desc_bytes(desc);
   u64 value = 0;
-  if (bytes == 4) {
+  if (bytes > 8) {  // the host reads aligned pairs at once where it has AVX
+    std::memcpy(state->reservation_value, host, 16);
+    std::memcpy(state->scratch, state->reservation_value, 16);
+    value = state->scratch[0];
+  } else if (bytes == 4) {
     value = __atomic_load_n(reinterpret_cast<const u32*>(host), __ATOMIC_SEQ_CST);
   } else {
     value = bytes == 8 ? __atomic_load_n(reinterpret_cast<const u64*>(host), __ATOMIC_SEQ_CST) : read_host(host, bytes);
@@ -189,6 +193,17 @@ u64 slow_load_linked(CpuState* state, u64 va, u32 desc, u64 site) {
   state->reservation_value[0] = value;
   return value;
 }
+
+// cmpxchg16b, without depending on libatomic. The old value.
+u128 exchange16(u8* host, u128 expected, u128 desired) {
+  u64 low = u64(expected), high = u64(expected >> 64);
+  __asm__ volatile("lock cmpxchg16b %0"
+                   : "+m"(*reinterpret_cast<u128*>(host)), "+a"(low), "+d"(high)
+                   : "b"(u64(desired)), "c"(u64(desired >> 64))
+                   : "cc", "memory");
+  return u128(high) << 64 | low;
+}
+u128 wide_value(const u64* words) { return u128(words[1]) << 64 | words[0]; }
 
 template <class T>
 bool swap_if(u8* host, u64 expected, u64 desired) {
@@ -208,7 +223,9 @@ u64 slow_store_conditional(CpuState* state, u64 va, u64 value, u32 desc, u64 sit
   const unsigned bytes = desc_bytes(desc);
   if (reserved != bytes || state->reservation_address != at.physical) return 1;
   const u64 expected = state->reservation_value[0];
-  const bool stored = bytes == 1   ? swap_if<u8>(host, expected, value)
+  const u128 wide = wide_value(state->reservation_value);
+  const bool stored = bytes > 8    ? exchange16(host, wide, wide_value(state->scratch)) == wide
+                      : bytes == 1 ? swap_if<u8>(host, expected, value)
                       : bytes == 2 ? swap_if<u16>(host, expected, value)
                       : bytes == 4 ? swap_if<u32>(host, expected, value)
                                    : swap_if<u64>(host, expected, value);
@@ -261,14 +278,7 @@ void slow_cas(CpuState* state, u64 va, u32 desc, u64 site) {
     case 2: narrow(u16(old)); break;
     case 4: narrow(u32(old)); break;
     case 8: narrow(u64(old)); break;
-    default: {  // cmpxchg16b, without depending on libatomic
-      u64 low = u64(old), high = u64(old >> 64);
-      __asm__ volatile("lock cmpxchg16b %0"
-                       : "+m"(*reinterpret_cast<u128*>(host)), "+a"(low), "+d"(high)
-                       : "b"(u64(desired)), "c"(u64(desired >> 64))
-                       : "cc", "memory");
-      old = u128(high) << 64 | low;
-    }
+    default: old = exchange16(host, old, desired);
   }
   cpu.memory().note_written(*at.range, at.physical, bytes);
   std::memcpy(state->scratch, &old, 16);
