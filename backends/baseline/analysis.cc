@@ -126,7 +126,7 @@ void Analysis::shape_of(u32 index) {
       break;
     case Op::fma:  // the sign of a NaN operand is lost, which only x86 would show
       if (const auto attr = ir::FpAttr::unpack(inst.attr);
-          attr.rule != ir::IntRule::riscv || !host_fma_ || !host_has(attr.rounding))
+          attr.rule != ir::IntRule::riscv || attr.flush || !host_fma_ || !host_has(attr.rounding))
         break;
       for (unsigned k = 0; k < 3; ++k)
         if (def(k).op == Op::fneg && fusable(inst.args[k]) && (inst.type == ir::f32 || inst.type == ir::f64)) fuse(k);

@@ -33,6 +33,7 @@ enum class Reloc : u8 {
   helper,      // 64-bit address of a helper function
   run_single,  // likewise, of run_single_op
   run_scalar,  // of run_scalar_op
+  fp_assist,   // of emit::fp_assist
   single,      // of an interp::SingleOp that Assists shares
   count
 };
@@ -323,9 +324,13 @@ class Compiler {
   void load_default_nan(ir::Type type, u16 rule, int to);
   void convert_to_int(bool truncate, ir::Type from, const Xbyak::Reg& to, int x);
   void convert_from_int(ir::Type to, int x, const Xbyak::Reg& from);
+  void fp_binary_arm(const ir::Inst&);
+  void check_arm(const ir::Inst& inst, ir::Type from, const std::array<int, 4>& x, bool tiny);
+  void cold_fp_arm(const Cold&);
   void cold_fma(const Cold&);
   void cold_nan(const Cold&);
   void cold_minmax(const Cold&);
+  void cold_minmax_function(const Cold&);
   void cold_fto_s(const Cold&);
   void cold_fto_u(const Cold&);
   void cold_unbox(const Cold&);

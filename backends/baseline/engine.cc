@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "backends/baseline/code.h"
+#include "backends/emit/fp_assist.h"
 
 namespace mimus::baseline {
 
@@ -144,6 +145,7 @@ bool BaselineEngine::attach(const SavedCode& saved, const PrepareOptions& option
         break;
       case Reloc::run_single: put(at, reinterpret_cast<u64>(&run_single_op)); break;
       case Reloc::run_scalar: put(at, reinterpret_cast<u64>(&run_scalar_op)); break;
+      case Reloc::fp_assist: put(at, reinterpret_cast<u64>(&emit::fp_assist)); break;
       case Reloc::single: {
         const interp::SingleOp* single = index < saved.ops.size() ? assists_.get(saved.ops[index]) : nullptr;
         if (!single) return false;

@@ -1,5 +1,6 @@
 // Floating point: f32 and f64 on the SSE unit, with the guest's MXCSR live.
 #include "backends/baseline/compiler.h"
+#include "backends/emit/fp_assist.h"
 
 namespace mimus::baseline {
 
@@ -106,8 +107,9 @@ void Compiler::end_rounding(Rounding rounding) {
 
 void Compiler::op_fp_binary(const Inst& inst) {
   const FpAttr attr = FpAttr::unpack(inst.attr);
-  if (!is_host_float(inst.type) || !host_rounds(attr.rounding)) return fallback(inst);
+  if (!is_host_float(inst.type) || !host_rounds(attr.rounding) || attr.flush) return fallback(inst);
   ValueId a = inst.args[0], b = inst.args[1];
+  if (attr.rule == IntRule::arm) return fp_binary_arm(inst);
   // The host takes the first NaN operand as the result: the order matters where that is the guest's rule.
   if (commutes(inst.op) && attr.rule != IntRule::x86 && !regs_.in_xmm(a) && regs_.in_xmm(b)) std::swap(a, b);
   const int ra = regs_.xmm(a);
@@ -139,22 +141,71 @@ void Compiler::emit_fp(const Inst& inst, int ra, const Place& pb, FpTarget to) {
 
 void Compiler::op_fsqrt(const Inst& inst) {
   const FpAttr attr = FpAttr::unpack(inst.attr);
-  if (!is_host_float(inst.type) || !host_rounds(attr.rounding)) return fallback(inst);
+  if (!is_host_float(inst.type) || !host_rounds(attr.rounding) || attr.flush) return fallback(inst);
+  const bool arm = attr.rule == IntRule::arm;
   const int ra = regs_.xmm(inst.args[0]);
   begin_rounding(attr.rounding);
-  const int d = regs_.def_xmm(self(), ra);
+  const int d = regs_.def_xmm(self(), arm ? kNone : ra);
   if (is_double(inst.type))
     a_.sqrtsd(Xmm(d), Xmm(ra));
   else
     a_.sqrtss(Xmm(d), Xmm(ra));
   end_rounding(attr.rounding);
+  if (arm) check_arm(inst, inst.type, {d, ra, kNone, kNone}, false);
+}
+
+// ---- Arm's rules: NaNs propagate otherwise than on the host, and tininess is found before rounding. Both are seen by
+// the result, and cold code does the operation again by soft float. ----
+
+void Compiler::fp_binary_arm(const Inst& inst) {
+  const FpAttr attr = FpAttr::unpack(inst.attr);
+  const int ra = regs_.xmm(inst.args[0]), rb = regs_.xmm(inst.args[1]);
+  begin_rounding(attr.rounding);
+  const int d = regs_.def_xmm(self());  // the operands stay for the cold code
+  emit_fp(inst, ra, {rb, {}}, {d, d});
+  end_rounding(attr.rounding);
+  // Tiny sums are exact.
+  check_arm(inst, inst.type, {d, ra, rb, kNone}, inst.op == Op::fmul || inst.op == Op::fdiv);
+}
+
+// `x`: the result and the operands. `tiny`: the result may be a number that has been rounded up to the least normal
+// one.
+void Compiler::check_arm(const Inst& inst, Type from, const std::array<int, 4>& x, bool tiny) {
+  const Type type = inst.type;
+  const int t = tiny ? regs_.temp() : kNone;
+  ucomis(type, x[0], Xmm(x[0]));
+  Cold& cold = add_cold(&Compiler::cold_fp_arm);
+  cold.x = x;
+  cold.type = from;
+  cold.desc = emit::FpAssist{inst.op, from.elem, type.elem, FpAttr::unpack(inst.attr)}.pack();
+  cold.from = a_.jcc_near(Cond::p);
+  if (tiny) {  // an exponent field of 1
+    const bool wide = is_double(type);
+    a_.pextrw(Xbyak::Reg32(t), Xmm(x[0]), wide ? 3 : 1);
+    a_.and_(Xbyak::Reg32(t), wide ? 0x7ff0 : 0x7f80);
+    a_.cmp(Xbyak::Reg32(t), wide ? 0x10 : 0x80);
+    cold.from2 = a_.jcc_near(Cond::e);
+  }
+  cold.back = a_.offset();
+}
+
+void Compiler::cold_fp_arm(const Cold& cold) {
+  for (unsigned i = 1; i < 4; ++i)
+    if (cold.x[i] != kNone) a_.movsd(frame(Frame::kArg0 + 8 * (i - 1)), Xmm(cold.x[i]));
+  a_.mov(frame(Frame::kArg3), rax);
+  a_.mov(frame(Frame::kExtra, 32), cold.desc);
+  load_address(reinterpret_cast<const void*>(&emit::fp_assist), Reloc::fp_assist);
+  call_thunk(host_.assist());
+  a_.mov(rax, frame(Frame::kArg3));
+  a_.movsd(Xmm(cold.x[0]), frame(Frame::kArg0));
+  go_back(cold);
 }
 
 // a * b + c. For RISC-V and Arm, infinity times zero plus a quiet NaN is invalid; for the host it is not: when the
 // result is a NaN, cold code finds out by multiplying.
 void Compiler::op_fma(const Inst& inst) {
   const FpAttr attr = FpAttr::unpack(inst.attr);
-  if (!is_host_float(inst.type) || !features_.fma || !host_rounds(attr.rounding)) return fallback(inst);
+  if (!is_host_float(inst.type) || !features_.fma || !host_rounds(attr.rounding) || attr.flush) return fallback(inst);
   const bool wide = is_double(inst.type);
   bool negated[3] = {};
   int r[3];
@@ -173,12 +224,14 @@ void Compiler::op_fma(const Inst& inst) {
       {{&Gen::vfmadd231sd, &Gen::vfmsub231sd}, {&Gen::vfnmadd231sd, &Gen::vfnmsub231sd}}};
   const Fma form = kForms[wide][negated[0] != negated[1]][negated[2]];
   // The factors stay intact for the cold code.
-  const int d = r[2] == r[0] || r[2] == r[1] ? regs_.def_xmm(self()) : regs_.def_xmm(self(), r[2]);
+  const bool arm = attr.rule == IntRule::arm;
+  const int d = arm || r[2] == r[0] || r[2] == r[1] ? regs_.def_xmm(self()) : regs_.def_xmm(self(), r[2]);
   begin_rounding(attr.rounding);
   if (d != r[2]) a_.movaps(Xmm(d), Xmm(r[2]));
   (a_.*form)(Xmm(d), Xmm(r[0]), Xmm(r[1]));
   end_rounding(attr.rounding);
   if (attr.rule == IntRule::x86) return;
+  if (arm) return check_arm(inst, inst.type, {d, r[0], r[1], r[2]}, true);
   const int spare = regs_.temp_xmm();  // before the branch: what it held is saved on both ways
   ucomis(inst.type, d, Xmm(d));
   Cold& cold = add_cold(&Compiler::cold_fma);
@@ -290,19 +343,30 @@ void Compiler::cold_nan(const Cold& cold) {
 
 void Compiler::op_fp_minmax(const Inst& inst) {
   const auto rule = ir::FpMinRule(inst.attr);
-  if (!is_host_float(inst.type) || (rule != ir::FpMinRule::number_2019 && rule != ir::FpMinRule::x86))
-    return fallback(inst);
+  if (!is_host_float(inst.type)) return fallback(inst);
+  const bool rare_by_function = rule == ir::FpMinRule::minmax_2019 || rule == ir::FpMinRule::num_2008;
+  const interp::SingleOp* single = rare_by_function ? single_op(inst) : nullptr;
+  if (rare_by_function && !single) return fallback(inst);
   const int ra = regs_.xmm(inst.args[0]), rb = regs_.xmm(inst.args[1]);
   const FpTarget to = define_fp(ra, {rb, {}});
   if (rule == ir::FpMinRule::x86) return emit_fp(inst, ra, {rb, {}}, to);
   // Unlike the host's instruction: -0 is below +0, and a NaN yields to a number. Both look equal to ucomis.
   ucomis(inst.type, ra, Xmm(rb));
-  Cold& cold = add_cold(&Compiler::cold_minmax);
+  Cold& cold = add_cold(single ? &Compiler::cold_minmax_function : &Compiler::cold_minmax);
+  cold.single = single;
   cold.from = a_.jcc_near(Cond::e);
   emit_fp(inst, ra, {rb, {}}, to);
   cold.back = a_.offset();
   cold.x = {to.result, ra, rb, kNone};
   cold.type = inst.type;
+}
+
+void Compiler::cold_minmax_function(const Cold& cold) {
+  a_.movq(frame(Frame::kArg0), Xmm(cold.x[1]));
+  a_.movq(frame(Frame::kArg1), Xmm(cold.x[2]));
+  call_assist(cold.single);
+  a_.movq(Xmm(cold.x[0]), frame(Frame::kArg0));
+  go_back(cold);
 }
 
 void Compiler::cold_minmax(const Cold& cold) {

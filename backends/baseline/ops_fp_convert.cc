@@ -42,11 +42,12 @@ void Compiler::op_fcvt(const Inst& inst) {
   const FpAttr attr = FpAttr::unpack(inst.attr);
   const bool widens = from == ir::f32 && inst.type == ir::f64;  // exact
   if (!is_host_float(from) || !is_host_float(inst.type) || from == inst.type ||
-      (!widens && !host_rounds(attr.rounding)))
+      (!widens && !host_rounds(attr.rounding)) || attr.flush)
     return fallback(inst);
-  const Place pa = regs_.xmm_or_memory(inst.args[0], from.bits());
+  const bool arm = !widens && attr.rule == IntRule::arm;
+  const Place pa = arm ? Place{regs_.xmm(inst.args[0]), {}} : regs_.xmm_or_memory(inst.args[0], from.bits());
   if (!widens) begin_rounding(attr.rounding);
-  const int d = regs_.def_xmm(self(), pa.reg);
+  const int d = regs_.def_xmm(self(), arm ? kNone : pa.reg);
   if (d != pa.reg) a_.xorps(Xmm(d), Xmm(d));  // the instructions merge into their destination
   with_xmm(pa, [&](const Operand& a) {
     if (widens)
@@ -55,12 +56,13 @@ void Compiler::op_fcvt(const Inst& inst) {
       a_.cvtsd2ss(Xmm(d), a);
   });
   if (!widens) end_rounding(attr.rounding);
+  if (arm) check_arm(inst, from, {d, pa.reg, kNone, kNone}, true);
 }
 
 void Compiler::op_fround(const Inst& inst) {
   const FpAttr attr = FpAttr::unpack(inst.attr);
   const int mode = round_immediate(attr.rounding);
-  if (!is_host_float(inst.type) || !features_.sse41 || mode < 0) return fallback(inst);
+  if (!is_host_float(inst.type) || !features_.sse41 || mode < 0 || attr.flush) return fallback(inst);
   const int ra = regs_.xmm(inst.args[0]);
   const int d = regs_.def_xmm(self(), ra);
   const int imm = mode | (attr.exact ? 0 : kSuppressInexact);
@@ -90,7 +92,7 @@ void Compiler::op_fto_s(const Inst& inst) {
   const Type from = type_of(inst.args[0]);
   const FpAttr attr = FpAttr::unpack(inst.attr);
   const bool truncate = attr.rounding == Rounding::rtz;
-  if (!is_host_float(from) || !is_word_int(inst.type) || !attr.exact ||
+  if (!is_host_float(from) || !is_word_int(inst.type) || !attr.exact || attr.flush ||
       !(truncate || attr.rounding == Rounding::current))
     return fallback(inst);
   const int x = regs_.xmm(inst.args[0]);
@@ -131,7 +133,7 @@ void Compiler::op_fto_u(const Inst& inst) {
   const FpAttr attr = FpAttr::unpack(inst.attr);
   const bool truncate = attr.rounding == Rounding::rtz;
   const interp::SingleOp* single = single_op(inst);
-  if (!is_host_float(from) || !is_word_int(inst.type) || !attr.exact || !single ||
+  if (!is_host_float(from) || !is_word_int(inst.type) || !attr.exact || attr.flush || !single ||
       !(truncate || attr.rounding == Rounding::current))
     return fallback(inst);
   const int x = regs_.xmm(inst.args[0]);

@@ -17,11 +17,14 @@ Value* convert(Lowering& l, const Inst& i) {
   Value* v = l.arg(i, 0);
   if (is_host_format(from) && is_host_format(to)) {
     if (from.elem == to.elem) return v;
+    const ir::FpAttr attr = ir::FpAttr::unpack(i.attr);
+    if (attr.flush) return call_assist(l, i, {v}, from, to);
     if (from.elem == ir::Elem::f32)
       return constrained(l, id::experimental_constrained_fpext, {l.type(to), v->getType()}, {v}, false);
-    const bool arm = ir::FpAttr::unpack(i.attr).rule == ir::IntRule::arm;  // tininess before rounding
-    if (is_current(i) && !arm)
-      return constrained(l, id::experimental_constrained_fptrunc, {l.type(to), v->getType()}, {v}, true);
+    if (is_current(i)) {
+      Value* result = constrained(l, id::experimental_constrained_fptrunc, {l.type(to), v->getType()}, {v}, true);
+      return attr.rule == ir::IntRule::arm ? repair_arm(l, i, result, {v}, from, true) : result;
+    }
   }
   return call_assist(l, i, {v}, from, to);
 }
@@ -30,7 +33,7 @@ Value* convert(Lowering& l, const Inst& i) {
 Value* round(Lowering& l, const Inst& i) {
   const ir::FpAttr attr = ir::FpAttr::unpack(i.attr);
   Value* v = l.arg(i, 0);
-  if (is_host_format(i.type) && l.features.sse41) {
+  if (is_host_format(i.type) && l.features.sse41 && !attr.flush) {
     if (attr.rounding == Rounding::current)
       return constrained(l, attr.exact ? id::experimental_constrained_rint : id::experimental_constrained_nearbyint,
                          {v->getType()}, {v}, true);
@@ -73,7 +76,7 @@ Value* to_integer(Lowering& l, const Inst& i) {
   Value* v = l.arg(i, 0);
   const bool mode = attr.rounding == Rounding::rtz || (attr.rounding == Rounding::current && l.features.sse41);
   if (!is_host_format(from) || from.is_vector() || i.type.lane_bits() < 32 || i.type.lane_bits() > 64 || !mode ||
-      !attr.exact)
+      !attr.exact || attr.flush)
     return call_assist(l, i, {v}, from, i.type);
   const FloatShape f(from);
   // Unsigned integers of 64 bits take the signed conversion as well, so their limit is 2^63.

@@ -47,12 +47,36 @@ Value* compare_floats(Lowering& l, const char* predicate, Value* a, Value* b, bo
                      {a, b, text(predicate), text(observable ? "fpexcept.strict" : "fpexcept.ignore")});
 }
 
+Value* repair_arm(Lowering& l, const Inst& i, Value* result, llvm::ArrayRef<Value*> operands, ir::Type from,
+                  bool tiny) {
+  if (i.type.is_vector()) return l.refuse("vectors by Arm's rules");
+  auto& b = l.b;
+  Value* wrong = compare_floats(l, "uno", result, result, false, false);
+  if (tiny) {
+    const FloatShape f(i.type);
+    Value* exponent = b.CreateAnd(l.bits_of(result, i.type), f.infinity(l));
+    wrong = b.CreateOr(wrong, b.CreateICmpEQ(exponent, f.constant(l, f.smallest_normal())));
+  }
+  llvm::BasicBlock* before = b.GetInsertBlock();
+  llvm::BasicBlock *repair = l.new_block(), *after = l.new_block();
+  l.branch_unlikely(wrong, repair, after);
+  b.SetInsertPoint(repair);
+  Value* by_assist = call_assist(l, i, operands, from, i.type);
+  if (!by_assist) return nullptr;
+  llvm::BasicBlock* repaired = b.GetInsertBlock();
+  b.CreateBr(after);
+  b.SetInsertPoint(after);
+  llvm::PHINode* phi = b.CreatePHI(result->getType(), 2);
+  phi->addIncoming(result, before);
+  phi->addIncoming(by_assist, repaired);
+  return phi;
+}
+
 namespace {
 
-// Arm detects tininess before rounding, the host after: soft float until the frontend has a repair for it.
 bool by_host(const Lowering& l, const Inst& i) {
   const ir::FpAttr attr = ir::FpAttr::unpack(i.attr);
-  return is_host_format(i.type) && attr.rounding == ir::Rounding::current && attr.rule != ir::IntRule::arm &&
+  return is_host_format(i.type) && attr.rounding == ir::Rounding::current && !attr.flush &&
          (i.op != Op::fma || l.features.fma);
 }
 
@@ -60,13 +84,16 @@ template <llvm::Intrinsic::ID kId, unsigned kOperands>
 Value* arithmetic(Lowering& l, const Inst& i) {
   llvm::SmallVector<Value*, 3> operands;
   for (unsigned n = 0; n < kOperands; ++n) operands.push_back(l.arg(i, n));
-  if (by_host(l, i)) return constrained(l, kId, {l.type(i.type)}, operands, true);
-  return call_assist(l, i, operands, i.type, i.type);
+  if (!by_host(l, i)) return call_assist(l, i, operands, i.type, i.type);
+  Value* result = constrained(l, kId, {l.type(i.type)}, operands, true);
+  if (ir::FpAttr::unpack(i.attr).rule != ir::IntRule::arm) return result;
+  // Tiny sums and roots are exact.
+  return repair_arm(l, i, result, operands, i.type, i.op == Op::fmul || i.op == Op::fdiv || i.op == Op::fma);
 }
 
 // ---- multiply-add ----
 
-// For RISC-V and Arm, infinity times zero plus a quiet NaN is invalid; for the host it is not. To be emitted where the
+// For RISC-V, infinity times zero plus a quiet NaN is invalid; for the host it is not. To be emitted where the
 // result is a NaN: multiplies once more, by operands that raise nothing else.
 void raise_invalid_product(Lowering& l, const Inst& fma) {
   auto& b = l.b;
@@ -85,7 +112,7 @@ void raise_invalid_product(Lowering& l, const Inst& fma) {
 }
 
 bool needs_repair(const Lowering& l, const Inst& fma) {
-  return by_host(l, fma) && ir::FpAttr::unpack(fma.attr).rule != ir::IntRule::x86;
+  return by_host(l, fma) && ir::FpAttr::unpack(fma.attr).rule == ir::IntRule::riscv;
 }
 
 // Whether a nan_fix comes right behind, whose branch for NaNs serves both repairs.
@@ -158,10 +185,14 @@ Value* is_signaling(Lowering& l, Value* bits, const FloatShape& f) {
 // The result when an operand is a NaN. Invalid has been raised for a signaling one by the comparison.
 Value* nan_result(Lowering& l, ir::FpMinRule rule, Value* a, Value* b, const FloatShape& f) {
   auto& ir = l.b;
-  if (rule == ir::FpMinRule::minmax_2019) return f.default_nan(l);
-  Value* number = ir.CreateSelect(is_nan(l, a, f), ir.CreateSelect(is_nan(l, b, f), f.default_nan(l), b), a);
-  if (rule == ir::FpMinRule::number_2019) return number;
-  return ir.CreateSelect(ir.CreateOr(is_signaling(l, a, f), is_signaling(l, b, f)), f.default_nan(l), number);
+  Value *a_nan = is_nan(l, a, f), *b_nan = is_nan(l, b, f);
+  if (rule == ir::FpMinRule::number_2019) return ir.CreateSelect(a_nan, ir.CreateSelect(b_nan, f.default_nan(l), b), a);
+  // Arm: the first signaling NaN, else the first quiet one, quieted; with num_2008 a number before a quiet one.
+  Value *a_signals = is_signaling(l, a, f), *b_signals = is_signaling(l, b, f);
+  const auto quieted = [&](Value* v) { return ir.CreateOr(v, f.quiet_bit(l)); };
+  Value* quiet = ir.CreateSelect(a_nan, quieted(a), quieted(b));
+  if (rule == ir::FpMinRule::num_2008) quiet = ir.CreateSelect(a_nan, ir.CreateSelect(b_nan, quieted(a), b), a);
+  return ir.CreateSelect(a_signals, quieted(a), ir.CreateSelect(b_signals, quieted(b), quiet));
 }
 
 template <bool kMax>

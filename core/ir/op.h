@@ -147,9 +147,12 @@ enum class FenceKind : u8 { full, load_load, store_store, load_store, acquire, r
 struct FpAttr {
   Rounding rounding = Rounding::current;
   IntRule rule = IntRule::riscv;
-  bool exact = true;  // fround, fto_*: raise inexact
-  constexpr u16 pack() const { return u16(u16(rounding) | u16(rule) << 3 | u16(exact) << 5); }
-  static constexpr FpAttr unpack(u16 v) { return {Rounding(v & 7), IntRule(v >> 3 & 3), bool(v >> 5 & 1)}; }
+  bool exact = true;   // fround, fto_*: raise inexact
+  bool flush = false;  // MXCSR.DAZ and FTZ are set, which the host does otherwise than the guest: soft float
+  constexpr u16 pack() const { return u16(u16(rounding) | u16(rule) << 3 | u16(exact) << 5 | u16(flush) << 6); }
+  static constexpr FpAttr unpack(u16 v) {
+    return {Rounding(v & 7), IntRule(v >> 3 & 3), bool(v >> 5 & 1), bool(v >> 6 & 1)};
+  }
 };
 
 }  // namespace mimus::ir

@@ -350,8 +350,10 @@ Expected<void> Parser::attr_fp(Inst& inst) {
     MIMUS_TRY(attr.rule, one_of<IntRule>(names::kIntRule, "rule"));
   } else if (in_.accept("quiet")) {
     attr.exact = false;
+  } else if (in_.accept("flush")) {
+    attr.flush = true;
   } else {
-    return in_.error("expected round, rule or quiet");
+    return in_.error("expected round, rule, quiet or flush");
   }
   inst.attr = attr.pack();
   return {};

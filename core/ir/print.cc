@@ -40,6 +40,7 @@ void attr_fp(Printer& p, const Inst& inst) {
   if (attr.rounding != Rounding::current) list += fmt::format(", round {}", names::kRounding[unsigned(attr.rounding)]);
   if (attr.rule != IntRule::riscv) list += fmt::format(", rule {}", names::kIntRule[unsigned(attr.rule)]);
   if (!attr.exact) list += ", quiet";
+  if (attr.flush) list += ", flush";
   if (!list.empty()) p.add(" [{}]", list.substr(2));
 }
 void attr_fpmin(Printer& p, const Inst& inst) { p.add(" [{}]", names::kFpMinRule[inst.attr]); }

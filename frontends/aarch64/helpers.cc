@@ -5,6 +5,7 @@
 #include "core/engine/port.h"
 #include "core/engine/runtime.h"
 #include "frontends/aarch64/exception.h"
+#include "frontends/aarch64/fixed.h"
 #include "frontends/aarch64/sysreg.h"
 
 namespace mimus::aarch64 {
@@ -73,6 +74,14 @@ u64 yield(CpuState*, u64, u64, u64, u64) {
 }
 
 u64 random(CpuState* cpu, u64, u64, u64, u64) { return cpu->port->random(); }
+
+u64 fixed_to_int(CpuState* cpu, u64 bits, u64 what, u64, u64) {
+  return aarch64::fixed_to_int(pe(cpu), bits, FixedConversion::unpack(what));
+}
+u64 fixed_from_int(CpuState* cpu, u64 value, u64 what, u64, u64) {
+  return aarch64::fixed_from_int(pe(cpu), value, FixedConversion::unpack(what));
+}
+u64 javascript_to_int(CpuState* cpu, u64 bits, u64, u64, u64) { return aarch64::javascript_to_int(pe(cpu), bits); }
 
 }  // namespace helper
 

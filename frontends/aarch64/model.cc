@@ -33,9 +33,9 @@ constexpr u64 kCortexA72 = set_of({Feat::CRC32, Feat::AES, Feat::PMULL, Feat::SH
 constexpr u64 kNeoverseN1 = kCortexA72 | set_of({Feat::LSE, Feat::RDM, Feat::FP16, Feat::AdvSIMDFP16, Feat::DotProd,
                                                  Feat::LRCPC, Feat::DPB, Feat::SSBS, Feat::PAN, Feat::UAO});
 // What translate functions exist for.
-constexpr u64 kImplemented =
-    mandatory_features() | set_of({Feat::CRC32, Feat::LSE, Feat::LRCPC, Feat::LRCPC2, Feat::DPB, Feat::DPB2,
-                                   Feat::FlagM, Feat::FlagM2, Feat::SB, Feat::SSBS, Feat::DIT, Feat::BTI, Feat::RNG});
+constexpr u64 kImplemented = mandatory_features() | set_of({Feat::CRC32, Feat::LSE, Feat::LRCPC, Feat::LRCPC2,
+                                                            Feat::DPB, Feat::DPB2, Feat::FlagM, Feat::FlagM2, Feat::SB,
+                                                            Feat::SSBS, Feat::DIT, Feat::BTI, Feat::RNG, Feat::JSCVT});
 
 struct ModelRow {
   std::string_view name;

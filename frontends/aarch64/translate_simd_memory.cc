@@ -80,14 +80,6 @@ Structures structures_of(const Insn& i) {
   }
 }
 
-// A permutation of two vectors; `lane(k)` is the source of lane k, 0 to 2 * lanes - 1.
-template <class Lane>
-Any permute(T& t, Any a, Any c, Lane lane) {
-  std::vector<u8> table;
-  for (unsigned k = 0; k < a.type.lanes; ++k) table.push_back(u8(lane(k)));
-  return t.shuffle(a, c, table);
-}
-
 // The registers that memory's vectors make up, or the other way round: lane k of register e is element k * n + e.
 std::vector<Any> transpose(T& t, const std::vector<Any>& from, bool split) {
   const unsigned n = unsigned(from.size()), lanes = from[0].type.lanes;
@@ -145,25 +137,25 @@ Next store_multiple(T& t, const Insn& i) {
 
 namespace {
 
-unsigned elements_of(const Insn& i) { return (i.get(13, 1) << 1 | i.get(21, 1)) + 1; }
+unsigned structure_elements(const Insn& i) { return (i.get(13, 1) << 1 | i.get(21, 1)) + 1; }
 
-struct Lane {
+struct LanePlace {
   unsigned scale, index;
 };
-Lane lane_of(const Insn& i) {
+LanePlace place_of(const Insn& i) {
   const u32 index = i.get(30, 1) << 3 | i.get(12, 1) << 2 | i.get(10, 2);  // Q:S:size
   switch (i.get(14, 2)) {
     case 0: return {0, index};
     case 1: return {1, index >> 1};
-    default: return i.get(10, 1) ? Lane{3, i.get(30, 1)} : Lane{2, index >> 2};
+    default: return i.get(10, 1) ? LanePlace{3, i.get(30, 1)} : LanePlace{2, index >> 2};
   }
 }
 
 }  // namespace
 
 Next load_single(T& t, const Insn& i) {
-  const auto [scale, index] = lane_of(i);
-  const unsigned elements = elements_of(i);
+  const auto [scale, index] = place_of(i);
+  const unsigned elements = structure_elements(i);
   const I64 base = t.x_sp(i.rn());
   std::vector<Any> values;
   for (unsigned e = 0; e < elements; ++e) values.push_back(t.b.load(integer_of(scale), base, {}, s64(e << scale)));
@@ -178,20 +170,19 @@ Next load_single(T& t, const Insn& i) {
 }
 
 Next store_single(T& t, const Insn& i) {
-  const auto [scale, index] = lane_of(i);
-  const unsigned elements = elements_of(i);
+  const auto [scale, index] = place_of(i);
+  const unsigned elements = structure_elements(i);
   const I64 base = t.x_sp(i.rn());
   unsigned n = i.rt();
   for (unsigned e = 0; e < elements; ++e, n = next_register(n)) {
-    const Any lane = t.b.emit(Op::lane_get, integer_of(scale), {t.v(vector_of(scale, true), n)}, index);
-    t.b.store(base, lane, {}, s64(e << scale));
+    t.b.store(base, lane(t, t.v(vector_of(scale, true), n), index), {}, s64(e << scale));
   }
   post_index(t, i, base, elements << scale);
   return Next::go_on;
 }
 
 Next load_replicate(T& t, const Insn& i) {
-  const unsigned scale = i.get(10, 2), elements = elements_of(i);
+  const unsigned scale = i.get(10, 2), elements = structure_elements(i);
   const I64 base = t.x_sp(i.rn());
   std::vector<Any> values;
   for (unsigned e = 0; e < elements; ++e) values.push_back(t.b.load(integer_of(scale), base, {}, s64(e << scale)));

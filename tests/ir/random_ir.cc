@@ -215,6 +215,7 @@ u16 Generator::fp_attr(Op op) {
   FpAttr attr;
   if (chance(30)) attr.rounding = Rounding(below(options_.odd_rounding ? 6 : 4));
   attr.exact = !chance(20);
+  if (chance(25)) attr.rule = IntRule::arm;
   return attr.pack();
 }
 u16 Generator::mem_attr(Type type, bool atomic) {
