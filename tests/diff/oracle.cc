@@ -3,13 +3,11 @@
 #include <elf.h>
 #include <fmt/format.h>
 #include <signal.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
 
+#include "tests/diff/guest_program.h"
 #include "tests/isa/assembler.h"
 
 namespace mimus::diff {
@@ -130,65 +128,24 @@ std::string driver(u64 count, u64 results) {
   return text;
 }
 
-Elf64_Phdr segment(u64 offset, GuestVa va, u64 file_size, u64 memory_size) {
-  Elf64_Phdr p{};
-  p.p_type = PT_LOAD;
-  p.p_flags = PF_R | PF_W | PF_X;
-  p.p_offset = offset;
-  p.p_vaddr = p.p_paddr = va;
-  p.p_filesz = file_size;
-  p.p_memsz = memory_size;
-  p.p_align = kPageSize;
-  return p;
-}
-
-void append(std::vector<u8>& out, const void* data, size_t size) {
-  const u8* bytes = static_cast<const u8*>(data);
-  out.insert(out.end(), bytes, bytes + size);
-}
-
-std::vector<u8> make_elf(std::span<const Sequence> sequences) {
-  Placement placement = place(sequences);
-  std::vector<u8> records;
-  for (size_t i = 0; i < sequences.size(); ++i) {
-    Record record{placement.starts[i], sequences[i].before};
-    append(records, &record, sizeof record);
-  }
-  u64 code_at = kPageSize, records_at = code_at + align_up(placement.image.size(), kPageSize);
-  Elf64_Phdr segments[] = {
-      segment(code_at, kCode, placement.image.size(), placement.image.size()),
-      segment(0, kSignalStack, 0, kSignalStackBytes),
-      segment(0, kContext - kPageSize, 0, 2 * kPageSize),
-      segment(records_at, kRecords, records.size(), records.size() + sequences.size() * sizeof(OracleResult)),
+std::vector<u8> program_of(std::span<const Sequence> sequences) {
+  const Placement placement = place(sequences);
+  std::vector<Record> records;
+  for (size_t i = 0; i < sequences.size(); ++i) records.push_back({placement.starts[i], sequences[i].before});
+  const std::span bytes(reinterpret_cast<const u8*>(records.data()), records.size() * sizeof(Record));
+  const Segment segments[] = {
+      {kCode, placement.image, placement.image.size()},
+      {kSignalStack, {}, kSignalStackBytes},
+      {kContext - kPageSize, {}, 2 * kPageSize},
+      {kRecords, bytes, bytes.size() + sequences.size() * sizeof(OracleResult)},
   };
-  Elf64_Ehdr header{};
-  std::memcpy(header.e_ident, ELFMAG, SELFMAG);
-  header.e_ident[EI_CLASS] = ELFCLASS64;
-  header.e_ident[EI_DATA] = ELFDATA2LSB;
-  header.e_ident[EI_VERSION] = EV_CURRENT;
-  header.e_type = ET_EXEC;
-  header.e_machine = EM_RISCV;
-  header.e_version = EV_CURRENT;
-  header.e_entry = kCode;
-  header.e_phoff = sizeof header;
-  header.e_flags = EF_RISCV_RVC | EF_RISCV_FLOAT_ABI_DOUBLE;
-  header.e_ehsize = sizeof header;
-  header.e_phentsize = sizeof(Elf64_Phdr);
-  header.e_phnum = std::size(segments);
-  std::vector<u8> elf;
-  append(elf, &header, sizeof header);
-  append(elf, segments, sizeof segments);
-  elf.resize(code_at);
-  append(elf, placement.image.data(), placement.image.size());
-  elf.resize(records_at);
-  append(elf, records.data(), records.size());
-  return elf;
+  return make_elf(EM_RISCV, EF_RISCV_RVC | EF_RISCV_FLOAT_ABI_DOUBLE, kCode, segments);
 }
 
 constexpr const char* kCommand =
     "qemu-riscv64 -cpu "
     "rv64,zba=true,zbb=true,zbc=true,zbs=true,zbkb=true,zbkc=true,zbkx=true,zknd=true,zkne=true,zknh=true,zksed=true,"
-    "zksh=true,Zfh=true ";
+    "zksh=true,Zfh=true";
 
 }  // namespace
 
@@ -216,21 +173,9 @@ Placement place(std::span<const Sequence> sequences) {
 }
 
 Expected<std::vector<OracleResult>> run_oracle(std::span<const Sequence> sequences, const std::string& command) {
-  std::string path = fmt::format("{}/mimus-diff-{}", P_tmpdir, getpid());
-  std::vector<u8> elf = make_elf(sequences);
-  FILE* file = std::fopen(path.c_str(), "wb");
-  if (!file) return fail("cannot write " + path);
-  bool written = std::fwrite(elf.data(), 1, elf.size(), file) == elf.size();
-  std::fclose(file);
-  chmod(path.c_str(), 0755);
   std::vector<OracleResult> results(sequences.size());
-  FILE* pipe = written ? popen((command.empty() ? kCommand + path : command + " " + path).c_str(), "r") : nullptr;
-  size_t got = pipe ? std::fread(results.data(), sizeof(OracleResult), results.size(), pipe) : 0;
-  int status = pipe ? pclose(pipe) : -1;
-  std::remove(path.c_str());
-  if (status != 0 || got != results.size()) {
-    return fail(fmt::format("the oracle ended with status {:#x} after {} of {} results", status, got, results.size()));
-  }
+  const std::span bytes(reinterpret_cast<u8*>(results.data()), results.size() * sizeof(OracleResult));
+  MIMUS_CHECK(run_guest(program_of(sequences), command.empty() ? kCommand : command, bytes));
   return results;
 }
 
