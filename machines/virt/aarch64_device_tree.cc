@@ -138,6 +138,7 @@ void primecells(FdtBuilder& t, u32 clock) {
     primecell(t, "arm,pl061", {kGpioBase, Pl061::kSize}, kGpioIrq, clock, {"apb_pclk"});
     t.cells("#gpio-cells", {2});
     t.empty("gpio-controller");
+    t.cells("#address-cells", {0});
     t.cells("#interrupt-cells", {2});
     t.empty("interrupt-controller");
     gpio = t.phandle();

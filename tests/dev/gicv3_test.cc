@@ -1,5 +1,9 @@
 #include "hw/intc/gicv3.h"
 
+#include <atomic>
+#include <condition_variable>
+#include <thread>
+
 #include "tests/dev/fixture.h"
 
 namespace mimus {
@@ -394,6 +398,79 @@ TEST(Gicv3, StateInMidOperation) {
   EXPECT_TRUE(b.irq(0)) << "its line was high";
   EXPECT_EQ(load_with(a.gic, b.gic, "point0", 8), "saved state: gic.cpu.priorities.point0: index out of range");
   EXPECT_EQ(load_with(a.gic, b.gic, "enabled", 0, 13), "saved state: gic.cpu.lpis.pending: a table of another size");
+}
+
+// A CPU that sleeps until its IRQ line is high.
+struct SleepingCpu final : IrqSink {
+  std::mutex mutex;
+  std::condition_variable woken;
+  bool level = false;
+  void set_irq(unsigned input, bool high) override {
+    if (input != 0) return;
+    std::scoped_lock guard(mutex);
+    level = high;
+    woken.notify_one();
+  }
+  void wait() {
+    std::unique_lock guard(mutex);
+    woken.wait(guard, [this] { return level; });
+  }
+};
+
+// Each CPU on its own thread passes an SGI on to the next one, while messages come as LPIs and a line rises and falls.
+TEST(Gicv3, CpusAndDevicesInParallel) {
+  constexpr unsigned kCpus = 4, kRounds = 200, kMessages = 200;
+  PhysicalMemory memory;
+  ASSERT_TRUE(memory.add_ram("ram", kRam, 0x100000));
+  SleepingCpu cpus[kCpus];
+  IrqSink* sinks[kCpus] = {&cpus[0], &cpus[1], &cpus[2], &cpus[3]};
+  Gicv3 gic(memory, sinks);
+  gic.reset(ResetKind::cold);
+  gic.write(Gicv3::kDistributor, 0, 4, 2);
+  gic.write(Gicv3::kDistributor, 0x84, 4, ~0u);
+  const u8 config = 0xa1;
+  memory.write(kProperties, {&config, 1});
+  for (unsigned i = 0; i < kCpus; i++) {
+    gic.write(Gicv3::kRedistributors, i * 0x20000 + 0x70, 8, kProperties | 15);
+    gic.write(Gicv3::kRedistributors, i * 0x20000 + 0x78, 8, kRam + 0x40000 + 0x10000 * i);
+    gic.write(Gicv3::kRedistributors, i * 0x20000, 4, 1);
+    gic.write(Gicv3::kRedistributors, i * 0x20000 + 0x10080, 4, ~0u);
+    gic.write(Gicv3::kRedistributors, i * 0x20000 + 0x10100, 4, ~0u);
+    gic.cpu_port(i).write(kPmr, 0xf0);
+    gic.cpu_port(i).write(kIgrpen1, 1);
+  }
+  std::atomic<unsigned> messages{0};
+  auto cpu = [&](unsigned index) {
+    CpuInterruptPort& port = gic.cpu_port(index);
+    unsigned rounds = 0, lpis = 0;
+    while (rounds < kRounds || (index == 1 && lpis < kMessages)) {
+      cpus[index].wait();
+      const u64 intid = port.read(kIar1);
+      if (intid == 1) {
+        rounds++;
+        port.write(kSgi1r, u64{1} << 24 | u64{1} << (index + 1) % kCpus);
+      } else if (intid == 8192) {
+        lpis++;
+        messages++;
+        messages.notify_one();
+      }
+      if (intid < 1020 || intid >= 8192) port.write(kEoir1, intid);
+    }
+  };
+  std::vector<std::thread> threads;
+  for (unsigned i = 0; i < kCpus; i++) threads.emplace_back(cpu, i);
+  threads.emplace_back([&] {
+    for (unsigned i = 0; i < kMessages; i++) {
+      gic.set_lpi(1, 8192, true);
+      messages.wait(i);  // until it has been taken
+    }
+  });
+  threads.emplace_back([&] {
+    for (unsigned i = 0; i < kRounds; i++) gic.set_irq(3, i % 2 == 0);  // nobody has enabled it
+  });
+  gic.cpu_port(3).write(kSgi1r, u64{1} << 24 | 1);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(messages, kMessages);
 }
 
 }  // namespace
