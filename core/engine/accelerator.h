@@ -10,6 +10,7 @@
 namespace mimus {
 
 struct CpuState;
+class CpuPower;
 
 class Accelerator {
  public:
@@ -21,9 +22,11 @@ class Accelerator {
   virtual IrqSink& irq_sink(u32 cpu) = 0;  // input = bit of CpuState::irq_lines
   virtual void pause() = 0;  // all CPUs at instruction boundaries, outside generated code; nests; lock not held
   virtual void resume() = 0;
-  virtual void reset() = 0;               // only while paused: CPUs to their reset state, translations dropped
+  virtual void reset() = 0;  // only while paused: CPUs to their reset state, translations dropped
   // The machine has stopped for good: translations may be kept for later runs.
   virtual void save_translations() {}
+  // Null: CPUs cannot be started and stopped one by one.
+  virtual CpuPower* cpu_power() { return nullptr; }
   virtual std::string stats() const = 0;  // lines of "name value", for --stats
 };
 

@@ -11,6 +11,7 @@ namespace mimus {
 
 class CpuInterruptPort;
 class CpuPort;
+class FirmwarePort;
 struct Runtime;
 
 // Why generated code came back to the run loop. A slow path or helper that sets CpuState::leave to anything but
@@ -62,6 +63,7 @@ struct alignas(64) CpuState {
   std::atomic<u64> irq_lines{0};  // level of each interrupt input, set by interrupt controllers
   CpuPort* port = nullptr;
   CpuInterruptPort* interrupt_port = nullptr;  // set by the board; null where the ISA needs none
+  FirmwarePort* firmware_port = nullptr;       // likewise
 
   void clear_return_stack() {
     for (ReturnEntry& e : return_stack) e = {};

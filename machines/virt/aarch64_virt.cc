@@ -10,6 +10,7 @@
 #include "hw/intc/gicv2m.h"
 #include "hw/intc/gicv3_its.h"
 #include "hw/misc/pl061.h"
+#include "hw/misc/psci.h"
 #include "hw/timer/pl031.h"
 #include "machines/load/file.h"
 #include "machines/virt/aarch64_boot.h"
@@ -86,6 +87,8 @@ Expected<IrqSink*> Aarch64Virt::add_gic(Vm& vm, const MachineConfig& config) con
 
 Expected<void> Aarch64Virt::add_devices(Vm& vm, const MachineConfig& config, IrqSink& gic) const {
   PhysicalMemory& memory = vm.memory();
+  auto& psci = vm.add_device(std::make_unique<Psci>(config.cpus, vm, memory, vm.accelerator().cpu_power()));
+  for (u32 i = 0; i < config.cpus; i++) vm.accelerator().cpu(i).firmware_port = &psci;
   auto& uart = vm.add_device(std::make_unique<Pl011>(vm.clock(), vm.events(), IrqLine{&gic, kUartIrq}, config.serial));
   auto& rtc = vm.add_device(std::make_unique<Pl031>(vm.clock(), vm.events(), IrqLine{&gic, kRtcIrq}));
   auto& gpio = vm.add_device(std::make_unique<Pl061>(IrqLine{&gic, kGpioIrq}));

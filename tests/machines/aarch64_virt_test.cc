@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "core/device/cpu_interrupt_port.h"
+#include "core/device/firmware_port.h"
 #include "core/state/cpu.h"
 #include "machines/virt/aarch64_boot.h"
 #include "machines/virt/aarch64_memory_map.h"
@@ -174,6 +175,7 @@ TEST(Aarch64Virt, EverythingIsWhereSoftwareExpectsIt) {
   EXPECT_EQ(m.get(0x4010000000), 0x00081b36u) << "the PCI host bridge";
   EXPECT_EQ(m.get(0x08010000), ~u64{0}) << "GICv3 has no CPU interface in memory";
   EXPECT_TRUE(m.port(1).has_registers());
+  EXPECT_EQ(m.cpus->cpus[1]->state.firmware_port->call(1, 0x84000000, 0, 0, 0).result, 0x10001u) << "PSCI_VERSION";
 }
 
 TEST(Aarch64Virt, PowerButtonOfGicv2) {
