@@ -63,7 +63,9 @@ void Compiler::flat_access(const Inst& inst, Type type, const Stored* value) {
 void Compiler::cold_flat(const Cold& cold) {
   using Kind = emit::FlatRecord::Kind;
   call_thunk(host_.flat_fault());
-  emit::FlatRecord record{.disp = s32(cold.value), .desc = cold.desc};
+  emit::FlatRecord record{};
+  record.disp = s32(cold.value);
+  record.desc = cold.desc;
   record.back = s32(cold.back) - s32(a_.offset());
   record.base = u8(cold.base.reg);
   if (cold.path == SlowPath::load) {

@@ -27,14 +27,14 @@ inline constexpr u32 kCstsShutdownMask = 3 << 2;
 
 // 4.2 Submission queue entry.
 struct Command {
-  u8 opcode;
-  u8 flags;  // fused operation 1:0, PRP or SGL 7:6
-  u16 id;
-  u32 nsid;
-  u32 cdw2, cdw3;
-  u64 metadata;
-  u64 prp1, prp2;
-  u32 cdw10, cdw11, cdw12, cdw13, cdw14, cdw15;
+  u8 opcode = 0;
+  u8 flags = 0;  // fused operation 1:0, PRP or SGL 7:6
+  u16 id = 0;
+  u32 nsid = 0;
+  u32 cdw2 = 0, cdw3 = 0;
+  u64 metadata = 0;
+  u64 prp1 = 0, prp2 = 0;
+  u32 cdw10 = 0, cdw11 = 0, cdw12 = 0, cdw13 = 0, cdw14 = 0, cdw15 = 0;
 };
 static_assert(sizeof(Command) == 64);
 
