@@ -31,7 +31,7 @@ Expected<Elf64_Ehdr> check_header(std::span<const u8> head) {
 
 Expected<void> add_segment(ElfImage& image, const Elf64_Phdr& ph, u64 file_bytes) {
   const size_t number = image.segments.size();
-  if (!inside(file_bytes, ph.p_offset, ph.p_filesz))
+  if (ph.p_filesz && !inside(file_bytes, ph.p_offset, ph.p_filesz))  // nothing may lie anywhere
     return fail(fmt::format("segment {} ends outside of the file (cut short?)", number));
   if (ph.p_filesz > ph.p_memsz) return fail(fmt::format("segment {} is larger in the file than in memory", number));
   if (!inside(AddressSpace::kLimit, ph.p_vaddr, ph.p_memsz))
