@@ -135,9 +135,31 @@ void Analysis::shape_of(u32 index) {
       if (def(0).op == Op::box && fusable(inst.args[0]) && block_->insts[def(0).args[0]].type == ir::f32 &&
           layout_.slots[inst.imm].pin == 0)
         fuse(0);
+      if (layout_.slots[inst.imm].type == ir::i1) fuse_flag(inst);
       break;
     default: break;
   }
+}
+
+// A condition flag goes to its slot right out of the host's flags (Compiler::write_flag): comparisons, the sign of a
+// difference, and the overflow of a subtraction, written as an addition of the complement.
+void Analysis::fuse_flag(const Inst& write) {
+  const Inst& flag = block_->insts[write.args[0]];
+  if (!fusable(write.args[0]) || layout_.slots[write.imm].pin) return;
+  const bool overflow = flag.op == Op::add_overflow;
+  if (!is_compare(flag.op) && !overflow) return;
+  const Type type = block_->insts[flag.args[0]].type;
+  if (type != ir::i32 && type != ir::i64) return;
+  if (overflow) {
+    const Inst &carry = block_->insts[flag.args[2]], &addend = block_->insts[flag.args[1]];
+    const bool complement = addend.op == Op::not_ && fusable(flag.args[1]);
+    if (carry.op != Op::constant || !(carry.imm & 1) || (!complement && addend.op != Op::constant)) return;
+    if (complement) facts_[flag.args[1]].shape = Shape::fused;
+  } else if (flag.op == Op::slt && is_zero(block_->insts[flag.args[1]]) && block_->insts[flag.args[0]].op == Op::sub &&
+             fusable(flag.args[0])) {
+    facts_[flag.args[0]].shape = Shape::fused;
+  }
+  facts_[write.args[0]].shape = Shape::fused;
 }
 
 // ---- backward: uses, pins, groups ----

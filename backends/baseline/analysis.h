@@ -81,6 +81,7 @@ class Analysis {
   void shape_of(u32 index);
   void make_view(u32 index, ir::ValueId of, Ext ext);
   bool fusable(ir::ValueId value) const;
+  void fuse_flag(const ir::Inst& write);
   void note_use(u32 user, Facts& by, unsigned operand, ir::ValueId value);
   void note_operands(u32 user, u32 index);
   void note_pin(u32 index);

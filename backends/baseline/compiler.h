@@ -202,6 +202,17 @@ class Compiler {
   void op_clmul(const ir::Inst&);
   bool in_memory(const ir::Inst& inst, ir::ValueId a, ir::ValueId b);
   void negate(ir::ValueId value, unsigned bits);
+  // The subtraction a - b whose flags tell a comparison or a condition flag; b may be a constant.
+  struct FlagTest {
+    ir::ValueId a = ir::kNoValue, b = ir::kNoValue;  // roots; b is kNoValue for a constant
+    u64 constant = 0;
+    unsigned width = 0;
+    emit::Cond cond = emit::Cond::e;
+  };
+  FlagTest flag_test(const ir::Inst& flag) const;
+  std::optional<emit::Cond> known_flags(const FlagTest& test) const;
+  emit::Cond emit_flag_test(const ir::Inst& flag);
+  void write_flag(const ir::Inst& write);
   emit::Cond emit_compare(const ir::Inst& compare);
   void emit_test(const ir::Inst& conjunction);
   emit::Cond emit_condition(ir::ValueId condition);
@@ -364,6 +375,8 @@ class Compiler {
   u32 written_in_place_ = kNever;  // a `write` whose slot has been changed already
   u32 nan_fixed_ = kNever;         // a `nan_fix` that has been done already
   int rounding_temp_ = kNone;
+  FlagTest host_flags_;         // what the host's flags hold ...
+  u32 host_flags_at_ = kNever;  // ... while nothing has been emitted behind this offset
   std::vector<Cold> cold_;
   std::vector<u32> block_entries_;  // offsets
   std::vector<u32> exit_edges_;     // of the block's exits: their edges

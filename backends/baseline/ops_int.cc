@@ -176,11 +176,81 @@ void Compiler::op_andn(const Inst& inst) {
   move(regs_.def_gpr(self(), t), t, bits);
 }
 
+// ---- condition flags: several in a row come out of one subtraction ----
+
+Compiler::FlagTest Compiler::flag_test(const Inst& flag) const {
+  FlagTest test;
+  test.width = type_of(flag.args[0]).bits();
+  const auto of = [&](ValueId a, ValueId b, Cond cond) {
+    test.a = facts_[a].root;
+    test.cond = cond;
+    if (regs_.is_constant(b))
+      test.constant = regs_.constant(b);
+    else
+      test.b = facts_[b].root;
+  };
+  const ValueId a = flag.args[0], b = flag.args[1];
+  if (flag.op == Op::add_overflow) {
+    if (is_fused(b)) {
+      of(a, def(b).args[0], Cond::o);
+    } else {
+      of(a, b, Cond::o);
+      test.constant = bits(~test.constant, 0, test.width);
+    }
+  } else if (is_fused(a)) {  // the sign of a difference
+    of(def(a).args[0], def(a).args[1], Cond::s);
+  } else {
+    of(a, b, compare_cond(flag.op));
+  }
+  return test;
+}
+
+// The host's condition, if its flags are those of the test's operands, or of the same the other way round.
+std::optional<Cond> Compiler::known_flags(const FlagTest& test) const {
+  if (host_flags_at_ != a_.offset() || test.width != host_flags_.width) return std::nullopt;
+  if (test.a == host_flags_.a && test.b == host_flags_.b && test.constant == host_flags_.constant) return test.cond;
+  const bool swapped = test.b != ir::kNoValue && test.a == host_flags_.b && test.b == host_flags_.a;
+  if (!swapped || test.cond == Cond::o || test.cond == Cond::s) return std::nullopt;
+  return emit::swap_operands(test.cond);
+}
+
+Cond Compiler::emit_flag_test(const Inst& flag) {
+  const FlagTest test = flag_test(flag);
+  if (const auto cond = known_flags(test)) return *cond;
+  const int a = regs_.gpr(test.a);
+  if (test.b != ir::kNoValue) {
+    const int b = regs_.gpr(test.b);
+    a_.cmp(gpr_of(a, test.width), gpr_of(b, test.width));
+  } else if (test.constant == 0) {
+    a_.test(gpr_of(a, test.width), gpr_of(a, test.width));  // clears CF and OF, as a comparison with 0 does
+  } else if (const s64 imm = sign_extend(test.constant, test.width); imm == s32(imm)) {
+    a_.cmp(gpr_of(a, test.width), u32(imm));
+  } else {
+    const int t = regs_.temp();
+    a_.mov(Xbyak::Reg64(t), test.constant);
+    a_.cmp(gpr_of(a, test.width), gpr_of(t, test.width));
+  }
+  host_flags_ = test;
+  host_flags_at_ = a_.offset();
+  return test.cond;
+}
+
+void Compiler::write_flag(const Inst& write) {
+  const ir::SlotId slot = ir::SlotId(write.imm);
+  regs_.before_slot_changes(slot, ir::kNoValue);
+  const Cond cond = emit_flag_test(def(write.args[0]));
+  a_.set_cond(cond, state(layout_.state.slots[slot].offset, 8));
+  host_flags_at_ = a_.offset();
+}
+
 // ---- comparison ----
 
 Cond Compiler::emit_compare(const Inst& compare) {
   ValueId a = compare.args[0], b = compare.args[1];
   Cond cond = compare_cond(compare.op);
+  if (!is_fused(a)) {
+    if (const auto known = known_flags(flag_test(compare))) return *known;
+  }
   if (is_fused(a)) {  // (x & y) against 0
     emit_test(def(a));
     return cond;

@@ -16,6 +16,7 @@ void Compiler::op_write(const Inst& inst) {
   if (written_in_place_ == index_) return;
   const SlotId slot = SlotId(inst.imm);
   if (!is_fused(inst.args[0])) return regs_.write(slot, inst.args[0]);
+  if (layout_.state.slots[slot].type == ir::i1) return write_flag(inst);
   // an f32 in a NaN box, in two halves
   const SlotDesc& desc = layout_.state.slots[slot];
   const ValueId boxed = def(inst.args[0]).args[0];

@@ -115,11 +115,14 @@ I64 Translator::nzcv() {
                b.or_(placed(f.c, kPstateCShift), placed(f.v, kPstateVShift)));
 }
 
+// Comparisons of their own rather than the values of the flags, which go to their slots right out of the host's flags.
 // ConditionHolds of the manual, for flags set by a comparison in this block: `number` is cond<3:1>.
 bool Translator::compare_condition(unsigned number, I1& result) {
   const Any a = source_.a, c = source_.c;
   if (source_.kind == Source::Kind::logic) {  // C and V are clear; c is zero
     switch (number) {
+      case 0: result = compare(Op::eq, a, c); return true;   // EQ
+      case 2: result = compare(Op::slt, a, c); return true;  // MI
       case 1:
       case 3: result = b.constant<I1>(0); return true;       // CS, VS
       case 4: result = b.constant<I1>(0); return true;       // HI
@@ -130,6 +133,8 @@ bool Translator::compare_condition(unsigned number, I1& result) {
   }
   if (source_.kind != Source::Kind::compare) return false;
   switch (number) {
+    case 0: result = compare(Op::eq, a, c); return true;   // EQ
+    case 1: result = compare(Op::ule, c, a); return true;  // CS
     case 4: result = compare(Op::ult, c, a); return true;  // HI
     case 5: result = compare(Op::sle, c, a); return true;  // GE
     case 6: result = compare(Op::slt, c, a); return true;  // GT
