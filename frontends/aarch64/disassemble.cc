@@ -113,6 +113,7 @@ constexpr Word kWords[] = {
     MIMUS_WORD("hex", fmt::format("#{:#x}", i.imm)),
     MIMUS_WORD("dec", fmt::format("#{}", i.imm)),
     MIMUS_WORD("nzcvhex", fmt::format("#{:#x}", i.nzcv())),
+    MIMUS_WORD("nzcvdec", fmt::format("#{}", i.nzcv())),
     MIMUS_WORD("lsl12", std::string(i.get(22, 1) ? ", lsl #12" : "")),
     MIMUS_WORD("lslhw", i.get(21, 2) ? fmt::format(", lsl #{}", i.get(21, 2) * 16) : ""),
     MIMUS_WORD("bitmask",
