@@ -74,8 +74,7 @@ bool csr_accessible(const RiscvState& state, const CsrDesc& row, u32 number) {
   return !row.allowed || row.allowed(state, number);
 }
 
-u64 csr_value(const RiscvState& state, const CsrDesc& row, u32 number, u64 retired) {
-  u64 value = row.read(state, number);
+u64 csr_shown(const RiscvState& state, u32 number, u64 value, u64 retired) {
   // The count in the state is exact at block boundaries; it stands still when nothing is counted (see csr_user.cc).
   return counts_instructions(number) && state.insn_count != 0 ? value + retired : value;
 }

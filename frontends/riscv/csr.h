@@ -27,6 +27,8 @@ struct CsrDesc {
   Allowed allowed = nullptr;  // further condition, or null
 
   static constexpr unsigned min_privilege(u32 number) { return number >> 8 & 3; }
+  // Reading alone is not allowed: seed, whose value is used up (Volume I, "Zkr").
+  static constexpr bool write_needed(u32 number) { return number == 0x015; }
   static constexpr bool read_only(u32 number) { return number >> 10 == 3; }
 };
 
@@ -39,10 +41,10 @@ u64 peek_csr(const RiscvState& state, u32 number);
 // Writes as csrrw does in M mode and tells the run loop through the port; false for an unknown or read-only CSR.
 bool poke_csr(RiscvState& state, u32 number, u64 value);
 
-// The two operations that an executed CSR instruction consists of. `retired`: instructions retired in this block so
-// far, which the counters add.
+// What an executed CSR instruction consists of. csr_shown: what it returns for a CSR that reads as `value`; `retired`
+// are the instructions retired in this block so far, which the counters add.
 bool csr_accessible(const RiscvState& state, const CsrDesc& row, u32 number);
-u64 csr_value(const RiscvState& state, const CsrDesc& row, u32 number, u64 retired);
+u64 csr_shown(const RiscvState& state, u32 number, u64 value, u64 retired);
 void csr_assign(RiscvState& state, const CsrDesc& row, u32 number, u64 value);
 
 // fflags, from the sticky flags of guest_mxcsr.

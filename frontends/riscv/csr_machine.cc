@@ -44,13 +44,13 @@ void write_mstatus(RiscvState& s, u64 value, u32) { assign_status(s, value, kSta
 u64 read_medeleg(const RiscvState& s, u32) { return s.medeleg; }
 void write_medeleg(RiscvState& s, u64 value, u32) { s.medeleg = value & kDelegatable; }
 u64 read_mideleg(const RiscvState& s, u32) { return s.mideleg; }
-void write_mideleg(RiscvState& s, u64 value, u32) { s.mideleg = value & kIrqSupervisor; }
+void write_mideleg(RiscvState& s, u64 value, u32) { s.mideleg = value & delegatable_interrupts(s); }
 u64 read_mie(const RiscvState& s, u32) { return s.mie; }
-void write_mie(RiscvState& s, u64 value, u32) { s.mie = value & kIrqAll; }
+void write_mie(RiscvState& s, u64 value, u32) { s.mie = value & (kIrqMachine | delegatable_interrupts(s)); }
 
 u64 read_mip(const RiscvState& s, u32) { return pending_interrupts(s); }
 void write_mip(RiscvState& s, u64 value, u32) {
-  u64 writable = s.menvcfg & kEnvStce ? kIrqSsi | kIrqSei : kIrqSupervisor;
+  u64 writable = delegatable_interrupts(s) & ~(s.menvcfg & kEnvStce ? kIrqSti : 0);
   s.mip = (s.mip & ~writable) | (value & writable);
 }
 

@@ -14,7 +14,8 @@ void update_stimecmp(RiscvState& s) {
 namespace csr {
 namespace {
 
-constexpr u64 kSatpModes = u64{1} << 0 | u64{1} << 8 | u64{1} << 9;  // Bare, Sv39, Sv48
+// Bare, Sv39, Sv48, Sv57
+u64 satp_modes(const CpuModel& model) { return 1u | 1u << 8 | 1u << 9 | u64{model.has(Ext::Sv57)} << 10; }
 
 }  // namespace
 
@@ -24,10 +25,10 @@ void write_sstatus(RiscvState& s, u64 value, u32) { assign_status(s, value, kSst
 u64 read_sie(const RiscvState& s, u32) { return s.mie & s.mideleg; }
 void write_sie(RiscvState& s, u64 value, u32) { s.mie = (s.mie & ~s.mideleg) | (value & s.mideleg); }
 
-// Only SSIP can be written, and only when it is delegated.
+// Only SSIP and LCOFIP can be written, and only when they are delegated.
 u64 read_sip(const RiscvState& s, u32) { return pending_interrupts(s) & s.mideleg; }
 void write_sip(RiscvState& s, u64 value, u32) {
-  u64 writable = kIrqSsi & s.mideleg;
+  u64 writable = (kIrqSsi | kIrqLcofi) & s.mideleg;
   s.mip = (s.mip & ~writable) | (value & writable);
 }
 
@@ -45,7 +46,7 @@ void write_senvcfg(RiscvState& s, u64 value, u32) {
 // A write with an unsupported MODE has no effect (10.1.11). All 16 bits of ASID and all 44 of PPN are there.
 u64 read_satp(const RiscvState& s, u32) { return s.satp; }
 void write_satp(RiscvState& s, u64 value, u32) {
-  if (bit(kSatpModes, unsigned(value >> 60))) s.satp = value;
+  if (bit(satp_modes(*s.model), unsigned(value >> 60))) s.satp = value;
 }
 bool satp_allowed(const RiscvState& s, u32) { return s.privilege == kMachine || !(s.mstatus & kStatusTvm); }
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "core/engine/port.h"
+#include "frontends/riscv/counters.h"
 #include "frontends/riscv/csr.h"
 #include "frontends/riscv/helpers.h"
 #include "frontends/riscv/mmu.h"
@@ -70,9 +71,9 @@ class RiscvFrontend final : public Frontend {
   }
   // Volume II, 3.3.3: WFI resumes for any interrupt that is enabled in mie, whatever mstatus says.
   bool wakes(const CpuState& state) const override { return (pending_interrupts(hart(state)) & hart(state).mie) != 0; }
-  void timer_fired(CpuState& state, unsigned) const override {
+  void timer_fired(CpuState& state, unsigned timer) const override {
     Watch before(hart(state));
-    update_stimecmp(hart(state));
+    timer == kCounterTimer ? counter_timer_fired(hart(state)) : update_stimecmp(hart(state));
     before.tell_changes(hart(state));
   }
 

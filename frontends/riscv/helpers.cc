@@ -13,6 +13,8 @@
 namespace mimus::riscv {
 namespace {
 
+constexpr u32 kCsrStopei = 0x15C, kCsrMtopei = 0x35C;
+
 u64 illegal(RiscvState& state, u64 raw) {
   raise_exception(state, kCauseIllegal, raw);
   return 0;
@@ -20,8 +22,7 @@ u64 illegal(RiscvState& state, u64 raw) {
 
 // The value that csrrs and csrrc modify. In mip and sip the external interrupt input does not take part (Volume II,
 // 3.1.9: SEIP).
-u64 modifiable(const RiscvState& s, const CsrDesc& row, u32 number) {
-  u64 value = row.read(s, number);
+u64 modifiable(const RiscvState& s, u32 number, u64 value) {
   bool pending = number == 0x344 || number == 0x144;
   return pending ? (value & ~kIrqSei) | (s.mip & kIrqSei) : value;
 }
@@ -40,7 +41,7 @@ u64 csr_read(CpuState* cpu, u64 raw, u64 begun, u64, u64) {
   u32 number = u32(raw) >> 20;
   const CsrDesc& row = *find_csr(number);
   if (!csr_accessible(s, row, number)) return illegal(s, raw);
-  return csr_value(s, row, number, begun - 1);
+  return csr_shown(s, number, row.read(s, number), begun - 1);
 }
 
 u64 csr_write(CpuState* cpu, u64 raw, u64 operand, u64 begun, u64) {
@@ -48,11 +49,13 @@ u64 csr_write(CpuState* cpu, u64 raw, u64 operand, u64 begun, u64) {
   u32 number = u32(raw) >> 20;
   const CsrDesc& row = *find_csr(number);
   if (!csr_accessible(s, row, number)) return illegal(s, raw);
-  u64 old = csr_value(s, row, number, begun - 1);
+  const u64 now = row.read(s, number);
+  const u64 old = csr_shown(s, number, now, begun - 1);
+  s.claimed = number == kCsrMtopei || number == kCsrStopei ? u32(now & 0x7ff) : 0;
   unsigned operation = raw >> 12 & 3;  // 1 write, 2 set, 3 clear
   u64 value = operand;
-  if (operation == 2) value = modifiable(s, row, number) | operand;
-  if (operation == 3) value = modifiable(s, row, number) & ~operand;
+  if (operation == 2) value = modifiable(s, number, now) | operand;
+  if (operation == 3) value = modifiable(s, number, now) & ~operand;
   csr_assign(s, row, number, value);
   return old;
 }

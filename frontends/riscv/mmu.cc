@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "core/memory/physical.h"
+#include "frontends/riscv/counters.h"
 #include "frontends/riscv/pmp.h"
 
 namespace mimus::riscv {
@@ -113,10 +114,11 @@ WalkResult Walk::run() {
     Translation all{.readable = true, .writable = true, .executable = true};
     return protect(va, all, privilege());
   }
-  unsigned levels = satp_mode - 5;  // Sv39 (8): 3, Sv48 (9): 4
+  unsigned levels = satp_mode - 5;  // Sv39 (8): 3, Sv48 (9): 4, Sv57 (10): 5
   unsigned va_bits = kPageBits + kVpnBits * levels;
   if (u64(sign_extend(va, va_bits)) != va) return page();
 
+  count_walk(state, access);
   GuestPa table = bits(state.satp, 0, kPpnBits) << kPageBits;
   bool global = false;
   for (unsigned level = levels; level-- > 0;) {

@@ -42,7 +42,7 @@ struct CpuModel {
 Expected<CpuModel> parse_cpu_model(std::string_view text);
 // "rv64imafdc_zicbom_...": for the device tree's riscv,isa. The `s` of supervisor mode is left out.
 std::string isa_string(const CpuModel& model);
-// {"i", "m", ..., "zba", ...}: for riscv,isa-extensions.
+// {"i", "m", ..., "zba", ...}: for riscv,isa-extensions; Sv57 shows in mmu-type instead.
 std::vector<std::string> isa_extensions(const CpuModel& model);
 
 // Line size in bytes of the cache-block operations (riscv,cbom-block-size and its like).

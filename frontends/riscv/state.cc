@@ -1,5 +1,6 @@
 #include "frontends/riscv/state.h"
 
+#include "frontends/riscv/counters.h"
 #include "frontends/riscv/csr.h"
 #include "frontends/riscv/pmp.h"
 
@@ -37,12 +38,18 @@ void reset_state(RiscvState& state) {
                                 &RiscvState::sepc,       &RiscvState::scause,        &RiscvState::stval,
                                 &RiscvState::stvec,      &RiscvState::scounteren,    &RiscvState::senvcfg,
                                 &RiscvState::satp,       &RiscvState::mcycle_offset, &RiscvState::minstret_offset,
+                                &RiscvState::mseccfg,    &RiscvState::miselect,      &RiscvState::siselect,
                                 &RiscvState::resync}) {
     state.*csr = 0;
   }
   state.menvcfg = model.has(Ext::Svadu) ? kEnvAdue : 0;
   state.stimecmp = ~u64{0};
   state.stip = false;
+  state.hpm = {};
+  state.walks = {};
+  state.mstateen = {};
+  state.claimed = 0;
+  update_counters(state);
   state.pmpcfg.fill(0);
   state.pmpaddr.fill(0);
   update_pmp(state);
@@ -68,10 +75,10 @@ void reset_user_state(RiscvState& state) {
   state.mode_key = current_mode(state).pack();
 }
 
-// Left out: what is derived (pmp, regime, mode_key), what belongs to the run loop (TLB, caches, leave) and the model,
-// which the loading side must have equal.
+// Left out: what is derived (pmp, hpm_active, counter_timer, regime, mode_key), `claimed`, which lasts for an
+// instruction, what belongs to the run loop (TLB, caches, leave) and the model, which the loading side must have equal.
 void visit_state(RiscvState& s, StateVisitor& v) {
-  v.begin("riscv-hart", 1);
+  v.begin("riscv-hart", 2);
   v.field("x", s.x);
   v.field("f", s.f);
   v.field("pc", s.pc);
@@ -103,6 +110,17 @@ void visit_state(RiscvState& s, StateVisitor& v) {
   v.field("stip", s.stip);
   v.field("mcycle_offset", s.mcycle_offset);
   v.field("minstret_offset", s.minstret_offset);
+  for (HpmCounter& counter : s.hpm) {
+    v.field("mhpmevent", counter.event);
+    v.field("mhpmcounter", counter.value);
+    v.field("mhpmcounter_base", counter.base);
+    v.field("mhpmcounter_running", counter.running);
+  }
+  v.field("walks", s.walks);
+  v.field("mstateen", s.mstateen);
+  v.field("mseccfg", s.mseccfg);
+  v.field("miselect", s.miselect);
+  v.field("siselect", s.siselect);
   v.field("pmpcfg", s.pmpcfg);
   v.field("pmpaddr", s.pmpaddr);
   v.field("insn_count", s.insn_count);
@@ -117,6 +135,7 @@ void visit_state(RiscvState& s, StateVisitor& v) {
     update_pmp(s);
     s.regime = data_regime(s);
     s.mode_key = current_mode(s).pack();
+    restore_counters(s);
     if (s.port) update_stimecmp(s);
   }
   v.end();
@@ -133,6 +152,10 @@ u32 data_regime(const RiscvState& state) {
   if (mode == kMachine) return kRegimeMachine;
   if (mode == kUser) return kRegimeUser;
   return state.mstatus & kStatusSum ? kRegimeSupervisorSum : kRegimeSupervisor;
+}
+
+u64 delegatable_interrupts(const RiscvState& s) {
+  return kIrqSupervisor | (s.model->has(Ext::Sscofpmf) ? kIrqLcofi : 0);
 }
 
 u64 address_context(const RiscvState& state) { return state.satp >> 44; }

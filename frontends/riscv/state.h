@@ -22,11 +22,20 @@ enum Regime : u32 {
 };
 
 inline constexpr unsigned kPmpEntries = 16;
+inline constexpr unsigned kFirstHpm = 3, kHpmCounters = 16;  // mhpmcounter3 to 18
 
 // A PMP entry in effect, as an address range. Derived from pmpcfg and pmpaddr.
 struct PmpRange {
   GuestPa first = 0, last = 0;  // inclusive
   u8 config = 0;                // pmpcfg byte
+};
+
+// A hardware performance counter (counters.h). Its value is `value`, and what was counted since `base` while it runs.
+struct HpmCounter {
+  u64 event = 0;  // mhpmevent
+  u64 value = 0;
+  u64 base = 0;
+  bool running = false;
 };
 
 struct RiscvState : CpuState {
@@ -47,6 +56,15 @@ struct RiscvState : CpuState {
 
   // Counter value = running base + offset; while inhibited, the offset alone.
   u64 mcycle_offset = 0, minstret_offset = 0;
+  std::array<HpmCounter, kHpmCounters> hpm{};
+  std::array<u64, 3> walks{};  // of page tables, by Access
+  bool hpm_active = false;     // derived: some counter has an event
+  bool counter_timer = false;  // derived: the overflow timer is set
+
+  std::array<u64, 4> mstateen{};
+  u64 mseccfg = 0;
+  u64 miselect = 0, siselect = 0;
+  u32 claimed = 0;  // identity that the running CSR instruction has read from mtopei or stopei
 
   std::array<u8, kPmpEntries> pmpcfg{};
   std::array<u64, kPmpEntries> pmpaddr{};
@@ -94,9 +112,10 @@ inline constexpr u64 kEnvFiom = 1, kEnvCbie = u64{3} << 4, kEnvCbcfe = u64{1} <<
 
 // -- interrupts (3.1.9) --
 inline constexpr u64 kIrqSsi = 1 << 1, kIrqMsi = 1 << 3, kIrqSti = 1 << 5, kIrqMti = 1 << 7, kIrqSei = 1 << 9,
-                     kIrqMei = 1 << 11;
+                     kIrqMei = 1 << 11, kIrqLcofi = 1 << 13;
 inline constexpr u64 kIrqSupervisor = kIrqSsi | kIrqSti | kIrqSei;
-inline constexpr u64 kIrqAll = kIrqSupervisor | kIrqMsi | kIrqMti | kIrqMei;
+inline constexpr u64 kIrqMachine = kIrqMsi | kIrqMti | kIrqMei;
+u64 delegatable_interrupts(const RiscvState& state);  // kIrqSupervisor, and with Sscofpmf the counters' interrupt
 
 // -- exception codes (3.1.15) --
 enum Cause : u32 {

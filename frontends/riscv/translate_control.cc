@@ -105,7 +105,7 @@ Next csr_helper(T& t, const Insn& i, CsrOp op, I64 operand, bool writes) {
 Next csr(T& t, const Insn& i, CsrOp op, I64 operand, bool writes) {
   const CsrDesc* row = find_csr(i.csr());
   bool ok = row && t.model.has(row->extension) && t.mode.privilege >= CsrDesc::min_privilege(i.csr()) &&
-            !(writes && CsrDesc::read_only(i.csr()));
+            !(writes ? CsrDesc::read_only(i.csr()) : CsrDesc::write_needed(i.csr()));
   if (!ok) return t.illegal(i);
   switch (row->kind) {
     case CsrDesc::Kind::slot: return csr_slot(t, i, *row, op, operand, writes);

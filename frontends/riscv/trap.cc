@@ -1,12 +1,13 @@
 #include "frontends/riscv/trap.h"
 
 #include "core/engine/port.h"
+#include "frontends/riscv/counters.h"
 
 namespace mimus::riscv {
 namespace {
 
 // Volume II, 3.1.9: the order in which simultaneous interrupts are taken.
-constexpr u8 kPriority[] = {11, 3, 7, 9, 1, 5};
+constexpr u8 kPriority[] = {11, 3, 7, 9, 1, 5, 13};
 
 u64 with_field(u64 value, u64 mask, u64 field) { return (value & ~mask) | (field & mask); }
 
@@ -48,6 +49,7 @@ void enter_trap(RiscvState& s, bool interrupt, u32 code, u64 tval) {
   } else {
     enter_machine(s, interrupt, code, tval);
   }
+  if (s.hpm_active) update_counters(s);
   before.tell_changes(s);
   s.leave = u32(Leave::dispatch);
 }
@@ -91,10 +93,12 @@ int deliverable_interrupt(const RiscvState& state) {
   u64 machine = ready & ~state.mideleg, supervisor = ready & state.mideleg;
   if (state.privilege == kMachine && !(state.mstatus & kStatusMie)) machine = 0;
   if (state.privilege == kMachine || (state.privilege == kSupervisor && !(state.mstatus & kStatusSie))) supervisor = 0;
-  u64 chosen = machine ? machine : supervisor;
-  for (u8 code : kPriority) {
-    if (bit(chosen, code)) return code;
-  }
+  return first_interrupt(machine ? machine : supervisor);
+}
+
+int first_interrupt(u64 set) {
+  for (u8 code : kPriority)
+    if (bit(set, code)) return code;
   return -1;
 }
 
@@ -114,6 +118,7 @@ GuestPc return_from_supervisor(RiscvState& s) {
   status = (status | kStatusSpie) & ~(kStatusSpp | kStatusMprv);
   s.mstatus = status;
   s.reservation_size = 0;
+  if (s.hpm_active) update_counters(s);
   before.tell_changes(s);
   return s.sepc;
 }
@@ -127,6 +132,7 @@ GuestPc return_from_machine(RiscvState& s) {
   if (s.privilege != kMachine) status &= ~kStatusMprv;
   s.mstatus = status;
   s.reservation_size = 0;
+  if (s.hpm_active) update_counters(s);
   before.tell_changes(s);
   return s.mepc;
 }

@@ -24,6 +24,7 @@ class Watch {
 // The interrupt pending bits as mip shows them.
 u64 pending_interrupts(const RiscvState& state);
 // Code of the most urgent interrupt that would be taken now, or -1.
+int first_interrupt(u64 set);  // the most urgent of a set of interrupts; -1: none
 int deliverable_interrupt(const RiscvState& state);
 
 // Delivers an exception of the instruction at state.pc and makes generated code leave.

@@ -243,6 +243,47 @@ bool Controller::queue_memory_usable(u64 base, u32 entries, u64 entry_bytes) con
 
 // Requests in flight are recorded as their commands and submitted again: doing any of them twice has the effect of
 // once, as the driver leaves their buffers alone until they complete.
+namespace {
+
+// A list of plain structures, as bytes.
+template <class List>
+void visit_list(StateVisitor& visitor, std::string_view field, List& list, size_t most) {
+  using Item = typename List::value_type;
+  std::vector<u8> raw(list.size() * sizeof(Item));
+  size_t at = 0;
+  for (const Item& item : list) std::memcpy(raw.data() + sizeof(Item) * at++, &item, sizeof(Item));
+  visitor.blob(field, raw, most * sizeof(Item));
+  if (!visitor.loading()) return;
+  list.clear();
+  for (size_t i = 0; i + sizeof(Item) <= raw.size(); i += sizeof(Item)) {
+    Item item;
+    std::memcpy(&item, raw.data() + i, sizeof item);
+    list.push_back(item);
+  }
+}
+
+}  // namespace
+
+void Controller::visit_queues(StateVisitor& visitor) {
+  for (SubmissionQueue& q : sqs_) {
+    visitor.index("sq.entries", q.entries, kMaxAdminEntries + 1);
+    visitor.field("sq.base", q.base);
+    visitor.index("sq.head", q.head, std::max(q.entries, 1u));
+    visitor.index("sq.tail", q.tail, std::max(q.entries, 1u));
+    visitor.index("sq.cq", q.cq, kQueues);
+  }
+  for (CompletionQueue& q : cqs_) {
+    visitor.index("cq.entries", q.entries, kMaxAdminEntries + 1);
+    visitor.field("cq.base", q.base);
+    visitor.index("cq.head", q.head, std::max(q.entries, 1u));
+    visitor.index("cq.tail", q.tail, std::max(q.entries, 1u));
+    visitor.index("cq.vector", q.vector, kQueues);
+    visitor.field("cq.interrupts", q.interrupts);
+    visitor.field("cq.phase", q.phase);
+    visit_list(visitor, "cq.waiting", q.waiting, size_t{kQueues} * kMaxAdminEntries);
+  }
+}
+
 void Controller::visit_function(StateVisitor& visitor) {
   visitor.begin("nvme", 1);
   visitor.field("cc", cc_);
@@ -252,42 +293,12 @@ void Controller::visit_function(StateVisitor& visitor) {
   visitor.field("asq", asq_);
   visitor.field("acq", acq_);
   visitor.field("features", features_);
-  for (SubmissionQueue& q : sqs_) {
-    visitor.index("sq.entries", q.entries, kMaxAdminEntries + 1);
-    visitor.field("sq.base", q.base);
-    visitor.index("sq.head", q.head, std::max(q.entries, 1u));
-    visitor.index("sq.tail", q.tail, std::max(q.entries, 1u));
-    visitor.index("sq.cq", q.cq, kQueues);
-  }
-  auto bytes_of = [&](std::string_view field, auto& list, size_t most) {
-    using Item = std::ranges::range_value_t<decltype(list)>;
-    std::vector<u8> raw(list.size() * sizeof(Item));
-    size_t at = 0;
-    for (const Item& item : list) std::memcpy(raw.data() + sizeof(Item) * at++, &item, sizeof(Item));
-    visitor.blob(field, raw, most * sizeof(Item));
-    if (!visitor.loading()) return;
-    list.clear();
-    for (size_t i = 0; i + sizeof(Item) <= raw.size(); i += sizeof(Item)) {
-      Item item;
-      std::memcpy(&item, raw.data() + i, sizeof item);
-      list.push_back(item);
-    }
-  };
-  for (CompletionQueue& q : cqs_) {
-    visitor.index("cq.entries", q.entries, kMaxAdminEntries + 1);
-    visitor.field("cq.base", q.base);
-    visitor.index("cq.head", q.head, std::max(q.entries, 1u));
-    visitor.index("cq.tail", q.tail, std::max(q.entries, 1u));
-    visitor.index("cq.vector", q.vector, kQueues);
-    visitor.field("cq.interrupts", q.interrupts);
-    visitor.field("cq.phase", q.phase);
-    bytes_of("cq.waiting", q.waiting, size_t{kQueues} * kMaxAdminEntries);
-  }
-  bytes_of("events", events_, kMaxEvents);
+  visit_queues(visitor);
+  visit_list(visitor, "events", events_, kMaxEvents);
   std::vector<Loaded> flying;
   for (const RequestPtr& request : requests_)
     if (request->sq) flying.push_back({request->sq, {}, request->command});
-  bytes_of("in_flight", flying, size_t{kIoQueues} * kMaxEntries);
+  visit_list(visitor, "in_flight", flying, size_t{kIoQueues} * kMaxEntries);
   visitor.end();
   if (!visitor.loading()) return;
   for (const Loaded& l : flying)

@@ -58,6 +58,7 @@ class Controller final : public pci::Function {
   void bar_write(unsigned bar, u64 offset, unsigned width, u64 value) override;
   void function_reset() override;
   void visit_function(StateVisitor& visitor) override;
+  void visit_queues(StateVisitor& visitor);
 
   // -- registers and queues (nvme.cc) --
   u32 read_register(u32 offset) const;

@@ -12,7 +12,9 @@ constexpr u32 kDeviceCapabilities = 4;
 constexpr u32 kDeviceControl = 8;
 constexpr u32 kDeviceStatus = 10;
 constexpr u32 kExpressBytes = 0x3c;
-constexpr u16 kVersion2 = 2, kIntegratedEndpoint = 9 << 4;
+constexpr u32 kLinkCapabilities = 12, kLinkStatus = 18;
+constexpr u16 kVersion2 = 2;
+constexpr u32 kLink = 1 | 1 << 4;  // 2.5 GT/s, one lane; the same in capabilities and status
 constexpr u32 kRoleBasedErrors = 1 << 15, kFlrCapable = 1 << 28;
 constexpr u16 kInitiateFlr = 1 << 15;
 
@@ -42,10 +44,18 @@ Function::Function(std::string name, const Identity& identity) : name_(std::move
 
 void Function::add_express() {
   express_offset_ = config_.add_capability(kCapExpress, kExpressBytes);
-  config_.set(express_offset_ + kExpressCapabilities, 2, kVersion2 | kIntegratedEndpoint);
+  become(PortType::integrated);
   config_.set(express_offset_ + kDeviceCapabilities, 4, kRoleBasedErrors | kFlrCapable);
   config_.allow_write(express_offset_ + kDeviceControl, 2, 0x7fff);
   config_.write_one_clears(express_offset_ + kDeviceStatus, 2, 0xf);
+}
+
+// Integrated endpoints have no link.
+void Function::become(PortType type) {
+  const bool link = type != PortType::integrated;
+  config_.set(express_offset_ + kExpressCapabilities, 2, kVersion2 | u32(type) << 4);
+  config_.set(express_offset_ + kLinkCapabilities, 4, link ? kLink : 0);
+  config_.set(express_offset_ + kLinkStatus, 2, link ? kLink : 0);
 }
 
 void Function::add_bar(unsigned bar, BarKind kind, u64 bytes) {
@@ -69,7 +79,7 @@ void Function::add_bar(unsigned bar, BarKind kind, u64 bytes) {
 void Function::add_msix(unsigned bar, unsigned vectors) {
   assert(vectors && vectors <= Msix::kMaxVectors);
   msix_.emplace(vectors, [this](u64 address, u32 data) {
-    if (bus_ && bus_master()) bus_->send(slot_, address, data);
+    if (bus_ && bus_master()) bus_->send(slot_ << 3, address, data);
   });
   msix_bar_ = bar;
   add_bar(bar, BarKind::memory32, Msix::kWindowBytes);

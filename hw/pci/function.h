@@ -1,7 +1,6 @@
-// One PCI Express function: a root-complex integrated endpoint with BARs, INTx and MSI-X. A device kind derives from
-// it; a host bridge owns it.
-// Source: PCI Express Base Specification 4.0, 7.5 (configuration space), 6.1 (interrupts), 6.6.2 (function-level
-// reset).
+// One PCI Express function with BARs, INTx and MSI-X: a root-complex integrated endpoint unless it is told otherwise. A
+// device kind derives from it; a host bridge owns it. Source: PCI Express Base Specification 4.0, 7.5 (configuration
+// space), 6.1 (interrupts), 6.6.2 (function-level reset).
 #pragma once
 
 #include <optional>
@@ -19,8 +18,8 @@ class Bus {
  public:
   virtual ~Bus() = default;
   virtual void set_intx(unsigned slot, bool level) = 0;  // INTA# of the function in that slot
-  // A message-signalled interrupt of the function in that slot.
-  virtual void send(unsigned slot, u64 address, u32 data) = 0;
+  // A message-signalled interrupt. `requester` is the sender: bus, if it is another one, device and function number.
+  virtual void send(u32 requester, u64 address, u32 data) = 0;
   virtual void decoding_changed() = 0;  // some BAR moved, or is decoded (no) more
 };
 
@@ -33,6 +32,9 @@ struct Identity {
   u16 subsystem = 0;
 };
 
+// 7.5.3.2 Device/Port Type.
+enum class PortType : u8 { endpoint = 0, root = 4, integrated = 9 };
+
 enum class BarKind : u8 { none, io, memory32, memory64 };
 
 class Function {
@@ -42,6 +44,8 @@ class Function {
   Function(const Function&) = delete;
 
   const std::string& name() const { return name_; }
+
+  void become(PortType type);  // before attach()
 
   // -- bus side; machine lock held --
   void attach(Bus* bus, unsigned slot);
@@ -70,6 +74,9 @@ class Function {
   void add_bar(unsigned bar, BarKind kind, u64 bytes);  // a power of two; memory64 also takes the next BAR
   void add_msix(unsigned bar, unsigned vectors);
   ConfigSpace& config() { return config_; }
+  const ConfigSpace& config() const { return config_; }
+  Bus* bus() const { return bus_; }
+  unsigned slot() const { return slot_; }
 
   bool bus_master() const { return config_.read(kCommand, 2) & kCommandBusMaster; }
   bool msix_enabled() const { return msix_ && msix_->enabled(); }

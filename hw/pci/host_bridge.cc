@@ -34,25 +34,43 @@ bool HostBridge::add(std::unique_ptr<Function> function) {
   return true;
 }
 
+bool HostBridge::add_behind_port(std::unique_ptr<Function> function) {
+  auto port = std::make_unique<RootPort>("port of " + function->name(), std::move(function));
+  RootPort* raw = port.get();
+  if (!add(std::move(port))) return false;
+  ports_.push_back(raw);
+  return true;
+}
+
 // 7.2.2: bus in bits 27:20, device 19:15, function 14:12, register 11:0.
 Function* HostBridge::addressed(u64 ecam_offset) {
+  if (const u64 bus = ecam_offset / kEcamBytesPerBus) {
+    if (ecam_offset % kEcamBytesPerBus >> 12) return nullptr;  // there is device 0 only
+    for (RootPort* port : ports_)
+      if (Function* found = port->behind(unsigned(bus))) return found;
+    return nullptr;
+  }
   const u64 slot = ecam_offset >> 15;
   if (ecam_offset & 0x7000 || slot >= slots_.size()) return nullptr;
   return slots_[slot].get();
+}
+
+void HostBridge::decode(Function& function, const RootPort* port) {
+  for (unsigned bar = 0; bar < kBars; ++bar) {
+    const auto base = function.bar_base(bar);
+    const BarKind kind = function.bar_kind(bar);
+    if (!base || (port && !port->forwards(kind, *base, function.bar_bytes(bar)))) continue;
+    auto& space = kind == BarKind::io ? io_ : memory_map_;
+    space.push_back({*base, function.bar_bytes(bar), &function, bar});
+  }
 }
 
 void HostBridge::decode() {
   stale_ = false;
   io_.clear();
   memory_map_.clear();
-  for (auto& function : slots_) {
-    for (unsigned bar = 0; bar < kBars; ++bar) {
-      const auto base = function->bar_base(bar);
-      if (!base) continue;
-      auto& space = function->bar_kind(bar) == BarKind::io ? io_ : memory_map_;
-      space.push_back({*base, function->bar_bytes(bar), function.get(), bar});
-    }
-  }
+  for (auto& function : slots_) decode(*function, nullptr);
+  for (RootPort* port : ports_) decode(port->endpoint(), port);
 }
 
 const HostBridge::Mapping* HostBridge::find(RegionId region, u64 address, unsigned width) {
@@ -93,11 +111,11 @@ void HostBridge::set_intx(unsigned slot, bool level) {
 }
 
 // A message is a write of four bytes to wherever the address leads: an interrupt controller, or RAM.
-void HostBridge::send(unsigned slot, u64 address, u32 data) {
+void HostBridge::send(u32 requester, u64 address, u32 data) {
   const MemoryRange* range = memory_.find(address);
   if (!range || address % 4) return;
   if (range->device && range->device != this) {
-    range->device->message(range->region, address - range->base, data, slot << 3);  // bus 0, function 0
+    range->device->message(range->region, address - range->base, data, requester);
   } else if (range->host) {
     memory_.write(address, {reinterpret_cast<const u8*>(&data), sizeof data});
   }

@@ -1,5 +1,5 @@
 // A generic PCI Express host bridge: configuration space through ECAM, windows into the bus's address spaces, four INTx
-// wires, one bus without switches. Slot 0 is the bridge itself; every function is function 0 of its slot.
+// wires, one bus with functions and root ports. Slot 0 is the bridge itself; everything is function 0 of its slot.
 //
 // Wiring: the regions of enum Region; the intx sinks are level-triggered, shared between slots (swizzled).
 // Source: PCI Express Base Specification 4.0, 7.2.2 (ECAM), 2.2.8.1 (INTx swizzling); PCI Bus Binding to IEEE 1275
@@ -14,6 +14,7 @@
 #include "core/device/irq.h"
 #include "core/memory/physical.h"
 #include "hw/pci/function.h"
+#include "hw/pci/root_port.h"
 
 namespace mimus::pci {
 
@@ -32,6 +33,8 @@ class HostBridge final : public Device, private Bus {
 
   // Puts a function into the next free slot; false if there is none.
   bool add(std::unique_ptr<Function> function);
+  // Puts a root port there, with the function behind it.
+  bool add_behind_port(std::unique_ptr<Function> function);
 
   std::string_view name() const override { return "pci"; }
   u64 read(RegionId region, u64 offset, unsigned width) override;
@@ -48,16 +51,18 @@ class HostBridge final : public Device, private Bus {
   };
 
   void set_intx(unsigned slot, bool level) override;
-  void send(unsigned slot, u64 address, u32 data) override;
+  void send(u32 requester, u64 address, u32 data) override;
   void decoding_changed() override { stale_ = true; }
   Function* addressed(u64 ecam_offset);
   const Mapping* find(RegionId region, u64 address, unsigned width);
   void decode();
+  void decode(Function& function, const RootPort* port);
 
   PhysicalMemory& memory_;
   std::array<IrqLine, kIntxLines> intx_;
   std::array<u64, kRegions> windows_;
   std::vector<std::unique_ptr<Function>> slots_;
+  std::vector<RootPort*> ports_;            // among slots_
   std::array<u32, kIntxLines> asserted_{};  // bit per slot
   std::vector<Mapping> io_, memory_map_;
   bool stale_ = true;

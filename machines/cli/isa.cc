@@ -16,7 +16,8 @@ Expected<Isa> make_riscv64(const CpuOptions& options) {
   isa.elf_machine = kElfRiscv;
   isa.make_board = [model](const std::string& machine) -> Expected<std::unique_ptr<Board>> {
     if (machine != "virt") return usage_error(fmt::format("--machine {}: riscv64 has the board virt", machine));
-    return virt::make_riscv_virt({riscv::isa_string(model), riscv::isa_extensions(model), riscv::kCacheBlock});
+    return virt::make_riscv_virt(
+        {riscv::isa_string(model), riscv::isa_extensions(model), riscv::kCacheBlock, model.has(riscv::Ext::Sv57)});
   };
   isa.frontend = make_riscv_frontend(model);
   isa.features = riscv::isa_extensions(model);

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "accel/dbt/dbt.h"
 #include "backends/emit/gdb_jit.h"
 #include "backends/emit/perf_map.h"
@@ -17,7 +19,6 @@
 #include "machines/host/entropy.h"
 #include "machines/host/net.h"
 #include "machines/host/option_list.h"
-#include "machines/load/file.h"
 
 namespace mimus::cli {
 namespace {
@@ -31,8 +32,11 @@ class Session {
   explicit Session(const RunOptions& options) : options_(options), vm_(kTimebaseHz) {}
 
   Expected<int> run() {
-    MIMUS_TRY(isa_, make_isa(options_));
     MIMUS_TRY(const std::string machine, read_machine());
+    CpuOptions cpu = options_;
+    // Controllers of messages go with harts that have registers for them.
+    if (config_.interrupts == InterruptController::aplic_imsic) cpu.cpu += ",+smaia";
+    MIMUS_TRY(isa_, make_isa(cpu));
     MIMUS_TRY(auto board, isa_.make_board(machine));
     MIMUS_TRY(engines_, EngineSet::make(*isa_.frontend, options_.engine, {options_.warm_after, options_.code_memory}));
     MIMUS_CHECK(make_accelerator());
@@ -119,8 +123,7 @@ class Session {
       const OptionList list(spec);
       MIMUS_CHECK(list.allow_only("--flash " + list.first(), kKnown));
       MIMUS_TRY(const bool read_only, list.flag("readonly"));
-      FlashBank bank;
-      MIMUS_TRY(bank.contents, read_file(list.first(), "flash"));
+      FlashBank bank{list.first()};
       if (!config_.flash.empty() && !read_only) {
         MIMUS_TRY(auto disk, open_disk(list.first() + ",format=raw", vm_.events()));
         bank.store = &vm_.add_endpoint(std::move(disk));
@@ -138,9 +141,9 @@ class Session {
     return usage_error(fmt::format("--disk {}: unknown interface '{}'; there are: virtio, nvme", spec, *interface));
   }
 
-  // NAME[,virtio=mmio|pci][,gic=2|3]; the board's name.
+  // NAME[,virtio=mmio|pci][,pci=flat|ports][,aia=none|aplic|aplic-imsic][,gic=2|3]; the board's name.
   Expected<std::string> read_machine() {
-    static constexpr std::string_view kKnown[] = {"virtio", "gic"};
+    static constexpr std::string_view kKnown[] = {"virtio", "pci", "aia", "gic"};
     const OptionList list(options_.machine);
     MIMUS_CHECK(list.allow_only("--machine " + list.first(), kKnown));
     if (const std::string* bus = list.value("virtio")) {
@@ -148,12 +151,30 @@ class Session {
         return usage_error(fmt::format("--machine {}: virtio devices sit on mmio or pci", options_.machine));
       config_.virtio = *bus == "pci" ? VirtioBus::pci : VirtioBus::mmio;
     }
+    if (const std::string* pci = list.value("pci")) {
+      if (*pci != "flat" && *pci != "ports")
+        return usage_error(
+            fmt::format("--machine {}: PCI devices sit on a flat bus or behind ports", options_.machine));
+      config_.pci_ports = *pci == "ports";
+    }
+    MIMUS_CHECK(read_interrupt_controllers(list));
+    return list.first();
+  }
+
+  Expected<void> read_interrupt_controllers(const OptionList& list) {
+    if (const std::string* aia = list.value("aia")) {
+      static constexpr std::string_view kNames[] = {"none", "aplic", "aplic-imsic"};  // as InterruptController
+      const auto* name = std::ranges::find(kNames, *aia);
+      if (name == std::end(kNames))
+        return usage_error(fmt::format("--machine {}: aia is none, aplic or aplic-imsic", options_.machine));
+      config_.interrupts = InterruptController(name - kNames);
+    }
     if (const std::string* gic = list.value("gic")) {
       if (*gic != "2" && *gic != "3")
         return usage_error(fmt::format("--machine {}: there is gic=2 and gic=3", options_.machine));
       config_.gic = *gic == "2" ? GicVersion::v2 : GicVersion::v3;
     }
-    return list.first();
+    return {};
   }
 
   // Null for "none".

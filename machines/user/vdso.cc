@@ -2,30 +2,16 @@
 
 #include <elf.h>
 
-// MIMUS_VDSO_<ISA> is the path of roms/vdso/mimus-vdso-<isa>.so; the assembler copies the file into read-only data.
-#define MIMUS_VDSO(isa, path)                     \
-  asm(".pushsection .rodata\n"                    \
-      ".balign 4096\n"                            \
-      "mimus_vdso_" isa "_start: .incbin \"" path \
-      "\"\n"                                      \
-      "mimus_vdso_" isa                           \
-      "_end:\n"                                   \
-      ".popsection\n")
-MIMUS_VDSO("riscv64", MIMUS_VDSO_RISCV64);
-MIMUS_VDSO("aarch64", MIMUS_VDSO_AARCH64);
-#undef MIMUS_VDSO
+#include "core/base/embedded.h"
 
-extern "C" {
-extern const mimus::u8 mimus_vdso_riscv64_start[];
-extern const mimus::u8 mimus_vdso_riscv64_end[];
-extern const mimus::u8 mimus_vdso_aarch64_start[];
-extern const mimus::u8 mimus_vdso_aarch64_end[];
-}
+// MIMUS_VDSO_<ISA> is the path of roms/vdso/mimus-vdso-<isa>.so.
+MIMUS_EMBED(riscv64, "4096", MIMUS_VDSO_RISCV64)
+MIMUS_EMBED(aarch64, "4096", MIMUS_VDSO_AARCH64)
 
 namespace mimus::user {
 
-std::span<const u8> riscv64_vdso() { return {mimus_vdso_riscv64_start, mimus_vdso_riscv64_end}; }
-std::span<const u8> aarch64_vdso() { return {mimus_vdso_aarch64_start, mimus_vdso_aarch64_end}; }
+std::span<const u8> riscv64_vdso() { return riscv64(); }
+std::span<const u8> aarch64_vdso() { return aarch64(); }
 
 // The image is our own: its tables are where its section headers say.
 u64 vdso_symbol(std::span<const u8> image, std::string_view name) {

@@ -47,10 +47,6 @@ Expected<void> Aarch64Virt::check(const MachineConfig& config) const {
   if (config.memory < (16 << 20) || config.memory > kMostMemory || config.memory % kPageSize)
     return usage_error("--memory: the virt board needs 16M to 255G, in multiples of 4K");
   if (config.flash.size() > 2) return usage_error("--flash: the virt board has two banks");
-  for (const FlashBank& bank : config.flash) {
-    if (bank.contents.size() > kFlashBankSize)
-      return usage_error(fmt::format("--flash: a bank of the virt board has {} MiB", kFlashBankSize >> 20));
-  }
   return {};
 }
 
@@ -130,8 +126,7 @@ Expected<void> Aarch64Virt::build(Vm& vm, const MachineConfig& given) {
   if (!config.firmware.empty() && config.firmware != "none") {
     if (!config.flash.empty())
       return usage_error("--firmware and --flash: both are what starts at address 0; name one of them");
-    MIMUS_TRY(auto contents, read_file(config.firmware, "firmware"));
-    config.flash.push_back({std::move(contents)});
+    config.flash.push_back({config.firmware});
   }
   MIMUS_CHECK(check(config));
   MIMUS_CHECK(vm.memory().add_ram("ram", kRamBase, config.memory));

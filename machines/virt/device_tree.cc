@@ -3,19 +3,15 @@
 #include <algorithm>
 
 #include "hw/char/ns16550a.h"
-#include "hw/intc/riscv_clint.h"
-#include "hw/intc/riscv_plic.h"
 #include "hw/misc/test_finisher.h"
 #include "hw/timer/goldfish_rtc.h"
 #include "machines/virt/fdt_builder.h"
+#include "machines/virt/interrupt_tree.h"
 #include "machines/virt/memory_map.h"
 #include "machines/virt/tree_nodes.h"
 
 namespace mimus::virt {
 namespace {
-
-constexpr u32 kSei = RiscvPlic::kSei, kMei = RiscvPlic::kMei;
-constexpr u32 kMsi = RiscvClint::kMsi, kMti = RiscvClint::kMti;
 
 // Our firmware lies below the first 2 MiB of RAM; PMP keeps everybody else out of it.
 void reserved_memory(FdtBuilder& t, const RiscvTreeInfo& info) {
@@ -46,7 +42,7 @@ std::vector<u32> cpus(FdtBuilder& t, const RiscvTreeInfo& info) {
     t.string("riscv,isa", info.isa);
     t.string("riscv,isa-base", "rv64i");
     t.strings("riscv,isa-extensions", info.extensions);
-    t.string("mmu-type", "riscv,sv48");
+    t.string("mmu-type", info.sv57 ? "riscv,sv57" : "riscv,sv48");
     if (has("zicbom")) t.cells("riscv,cbom-block-size", {info.cache_block});
     if (has("zicbop")) t.cells("riscv,cbop-block-size", {info.cache_block});
     if (has("zicboz")) t.cells("riscv,cboz-block-size", {info.cache_block});
@@ -57,29 +53,6 @@ std::vector<u32> cpus(FdtBuilder& t, const RiscvTreeInfo& info) {
     controllers.push_back(t.phandle());
   }
   return controllers;
-}
-
-void clint(FdtBuilder& t, const std::vector<u32>& harts) {
-  auto node = t.node(unit("clint", kClintBase));
-  t.strings("compatible", {"sifive,clint0", "riscv,clint0"});
-  t.pairs("reg", {kClintBase, RiscvClint::kSize});
-  std::vector<u32> wires;
-  for (u32 hart : harts) wires.insert(wires.end(), {hart, kMsi, hart, kMti});
-  t.cells("interrupts-extended", wires);
-}
-
-u32 plic(FdtBuilder& t, const std::vector<u32>& harts) {
-  auto node = t.node(unit("plic", kPlicBase));
-  t.strings("compatible", {"sifive,plic-1.0.0", "riscv,plic0"});
-  t.pairs("reg", {kPlicBase, kPlicSize});
-  t.cells("#interrupt-cells", {1});
-  t.cells("#address-cells", {0});
-  t.empty("interrupt-controller");
-  std::vector<u32> wires;
-  for (u32 hart : harts) wires.insert(wires.end(), {hart, kMei, hart, kSei});
-  t.cells("interrupts-extended", wires);
-  t.cells("riscv,ndev", {RiscvPlic::kSources - 1});
-  return t.phandle();
 }
 
 u32 finisher(FdtBuilder& t) {
@@ -105,8 +78,7 @@ u32 soc(FdtBuilder& t, const Layout& layout, const std::vector<u32>& harts, cons
   t.cells("#address-cells", {2});
   t.cells("#size-cells", {2});
   t.empty("ranges");
-  clint(t, harts);
-  const InterruptParent parent{.phandle = plic(t, harts), .cells = [](u32 input) { return std::vector{input}; }};
+  const auto [parent, messages] = add_interrupt_controllers(t, info, harts);
   const u32 finisher_handle = finisher(t);
   {
     auto uart = t.node(unit("serial", kUartBase));
@@ -124,7 +96,7 @@ u32 soc(FdtBuilder& t, const Layout& layout, const std::vector<u32>& harts, cons
   virtio_nodes(t, layout, parent);
   fw_cfg_node(t, layout);
   if (info.flash) flash_node(t, layout);
-  pci_node(t, layout, unit("pci", kPciEcamBase), parent, std::nullopt);
+  pci_node(t, layout, unit("pci", kPciEcamBase), parent, messages);
   return finisher_handle;
 }
 

@@ -30,11 +30,12 @@ Expected<void> map_windows(PhysicalMemory& memory, const Layout& layout, pci::Ho
 }
 
 // A whole bank: what the file does not fill is erased.
-Bytes padded(const Bytes& contents, u64 size) {
-  Bytes bank(size);
-  std::ranges::fill(bank, u8{0xff});
-  std::ranges::copy(contents, bank.begin());
-  return bank;
+Expected<Bytes> read_bank(const FlashBank& bank, u64 size) {
+  MIMUS_TRY(auto contents, read_file(bank.file, "flash"));
+  if (contents.size() > size)
+    return usage_error(fmt::format("--flash {}: a bank of the virt board has {} MiB", bank.file, size >> 20));
+  contents.resize(size, 0xff);
+  return contents;
 }
 
 }  // namespace
@@ -82,10 +83,17 @@ Expected<void> add_mmio_slots(Vm& vm, const Layout& layout, VirtioDevices device
 Expected<void> add_flash(Vm& vm, const Layout& layout, const MachineConfig& config) {
   if (config.flash.empty()) return {};
   const auto [base, bank] = layout.flash;
-  MIMUS_CHECK(vm.memory().add_rom("flash0", base, padded(config.flash[0].contents, bank)));
-  const bool second = config.flash.size() > 1;
-  auto& flash = vm.add_device(std::make_unique<CfiFlash>(
-      "flash1", padded(second ? config.flash[1].contents : Bytes(), bank), second ? config.flash[1].store : nullptr));
+  MIMUS_TRY(const auto code, read_bank(config.flash[0], bank));
+  MIMUS_CHECK(vm.memory().add_rom("flash0", base, code));
+  Bytes variables;
+  BlockEndpoint* store = nullptr;
+  if (config.flash.size() > 1) {
+    MIMUS_TRY(variables, read_bank(config.flash[1], bank));
+    store = config.flash[1].store;
+  } else {
+    variables.assign(bank, 0xff);
+  }
+  auto& flash = vm.add_device(std::make_unique<CfiFlash>("flash1", std::move(variables), store));
   return vm.memory().add_device("flash1", base + bank, bank, flash, 0);
 }
 
@@ -117,14 +125,16 @@ Expected<void> add_pci(Vm& vm, const Layout& layout, const MachineConfig& config
       std::array<u64, pci::HostBridge::kRegions>{0, 0, layout.pci.memory32.base, layout.pci.memory64.base}));
   MIMUS_CHECK(map_windows(vm.memory(), layout, bridge));
   bool fits = true;
+  const auto add = [&](std::unique_ptr<pci::Function> function) {
+    fits &= config.pci_ports ? bridge.add_behind_port(std::move(function)) : bridge.add(std::move(function));
+  };
   for (auto& device : on_pci) {
     std::string name = device->name();
-    fits &= bridge.add(std::make_unique<virtio::Pci>(name, std::move(device)));
+    add(std::make_unique<virtio::Pci>(name, std::move(device)));
   }
   for (size_t i = 0; i < config.disks.size(); i++) {
     if (config.disks[i].interface != DiskInterface::nvme) continue;
-    fits &= bridge.add(
-        std::make_unique<nvme::Controller>(fmt::format("nvme{}", i), *config.disks[i].endpoint, vm.memory(), &vm));
+    add(std::make_unique<nvme::Controller>(fmt::format("nvme{}", i), *config.disks[i].endpoint, vm.memory(), &vm));
   }
   if (!fits) return usage_error(fmt::format("the PCI bus has {} slots only: too many devices", pci::kSlots));
   return {};

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 #include <sys/random.h>
 
+#include "core/state/cpu.h"
 #include "hw/char/ns16550a.h"
+#include "hw/intc/riscv_aplic.h"
 #include "hw/intc/riscv_clint.h"
+#include "hw/intc/riscv_imsic.h"
 #include "hw/intc/riscv_plic.h"
 #include "hw/misc/test_finisher.h"
 #include "hw/timer/goldfish_rtc.h"
@@ -24,11 +27,41 @@ class RiscvVirt final : public Board {
  private:
   Expected<void> check(const MachineConfig& config) const;
   Expected<void> add_devices(Vm& vm, const MachineConfig& config) const;
-  Expected<void> add_peripherals(Vm& vm, const MachineConfig& config, IrqSink& plic) const;
+  Expected<void> add_peripherals(Vm& vm, const MachineConfig& config, IrqSink& controller) const;
   Expected<void> add_software(Vm& vm, const MachineConfig& config) const;
 
   RiscvCpuInfo cpu_;
 };
+
+using Harts = std::vector<IrqSink*>;
+
+// Messages of the APLIC reach the IMSIC and nothing else: what their address says is the guest's word.
+Expected<IrqSink*> add_aia(Vm& vm, const MachineConfig& config, const Harts& harts) {
+  PhysicalMemory& memory = vm.memory();
+  RiscvAplic::Send send;
+  if (config.interrupts == InterruptController::aplic_imsic) {
+    auto& imsic = vm.add_device(std::make_unique<RiscvImsic>(harts));
+    const u64 bytes = harts.size() * RiscvImsic::kPageBytes;
+    MIMUS_CHECK(memory.add_device("imsic m", kImsicMachineBase, bytes, imsic, 0));
+    MIMUS_CHECK(memory.add_device("imsic s", kImsicSupervisorBase, bytes, imsic, 1));
+    for (u32 i = 0; i < harts.size(); i++) vm.accelerator().cpu(i).interrupt_port = &imsic.port(i);
+    send = [&memory, &imsic](GuestPa address, u32 data) {
+      const MemoryRange* range = memory.find(address);
+      if (range && range->device == &imsic) imsic.write(range->region, address - range->base, 4, data);
+    };
+  }
+  auto& aplic = vm.add_device(std::make_unique<RiscvAplic>(harts, std::move(send)));
+  MIMUS_CHECK(memory.add_device("aplic m", kAplicMachineBase, RiscvAplic::kWindowBytes, aplic, 0));
+  MIMUS_CHECK(memory.add_device("aplic s", kAplicSupervisorBase, RiscvAplic::kWindowBytes, aplic, 1));
+  return &aplic;
+}
+
+Expected<IrqSink*> add_interrupt_controller(Vm& vm, const MachineConfig& config, const Harts& harts) {
+  if (config.interrupts != InterruptController::plic) return add_aia(vm, config, harts);
+  auto& plic = vm.add_device(std::make_unique<RiscvPlic>(harts));
+  MIMUS_CHECK(vm.memory().add_device("plic", kPlicBase, kPlicSize, plic, 0));
+  return &plic;
+}
 
 Expected<void> RiscvVirt::check(const MachineConfig& config) const {
   if (config.cpus < 1 || config.cpus > kMaxCpus)
@@ -37,40 +70,35 @@ Expected<void> RiscvVirt::check(const MachineConfig& config) const {
     return usage_error("--memory: the virt board needs at least 16M, in multiples of 4K");
   if (config.gic) return usage_error("--machine virt,gic=..: only boards of aarch64 have a GIC");
   if (config.flash.size() > 2) return usage_error("--flash: the virt board has two banks");
-  for (const FlashBank& bank : config.flash) {
-    if (bank.contents.size() > kFlashBankSize)
-      return usage_error(fmt::format("--flash: a bank of the virt board has {} MiB", kFlashBankSize >> 20));
-  }
   return {};
 }
 
 Expected<void> RiscvVirt::add_devices(Vm& vm, const MachineConfig& config) const {
   PhysicalMemory& memory = vm.memory();
-  std::vector<IrqSink*> harts;
+  Harts harts;
   for (u32 i = 0; i < config.cpus; i++) harts.push_back(&vm.accelerator().irq_sink(i));
   auto& clint = vm.add_device(std::make_unique<RiscvClint>(vm.timebase(), vm.events(), harts));
-  auto& plic = vm.add_device(std::make_unique<RiscvPlic>(harts));
+  MIMUS_TRY(IrqSink* const controller, add_interrupt_controller(vm, config, harts));
   auto& finisher = vm.add_device(std::make_unique<TestFinisher>(vm));
-  auto& rtc = vm.add_device(std::make_unique<GoldfishRtc>(vm.clock(), vm.events(), IrqLine{&plic, kRtcIrq}));
+  auto& rtc = vm.add_device(std::make_unique<GoldfishRtc>(vm.clock(), vm.events(), IrqLine{controller, kRtcIrq}));
   auto& uart =
-      vm.add_device(std::make_unique<Ns16550a>(vm.clock(), vm.events(), IrqLine{&plic, kUartIrq}, config.serial));
+      vm.add_device(std::make_unique<Ns16550a>(vm.clock(), vm.events(), IrqLine{controller, kUartIrq}, config.serial));
   MIMUS_CHECK(memory.add_device("finisher", kFinisherBase, TestFinisher::kSize, finisher, 0));
   MIMUS_CHECK(memory.add_device("rtc", kRtcBase, GoldfishRtc::kSize, rtc, 0));
   MIMUS_CHECK(memory.add_device("clint", kClintBase, RiscvClint::kSize, clint, 0));
-  MIMUS_CHECK(memory.add_device("plic", kPlicBase, kPlicSize, plic, 0));
   MIMUS_CHECK(memory.add_device("uart", kUartBase, Ns16550a::kSize, uart, 0));
-  return add_peripherals(vm, config, plic);
+  return add_peripherals(vm, config, *controller);
 }
 
-Expected<void> RiscvVirt::add_peripherals(Vm& vm, const MachineConfig& config, IrqSink& plic) const {
+Expected<void> RiscvVirt::add_peripherals(Vm& vm, const MachineConfig& config, IrqSink& controller) const {
   const Layout layout = riscv_layout(config.memory);
   MIMUS_CHECK(add_flash(vm, layout, config));
   MIMUS_CHECK(add_fw_cfg(vm, layout, config));
   auto devices = make_virtio_devices(vm, config);
   decltype(devices) none;
   const bool on_pci = config.virtio == VirtioBus::pci;
-  MIMUS_CHECK(add_mmio_slots(vm, layout, std::move(on_pci ? none : devices), plic));
-  return add_pci(vm, layout, config, std::move(on_pci ? devices : none), plic);
+  MIMUS_CHECK(add_mmio_slots(vm, layout, std::move(on_pci ? none : devices), controller));
+  return add_pci(vm, layout, config, std::move(on_pci ? devices : none), controller);
 }
 
 Expected<void> RiscvVirt::add_software(Vm& vm, const MachineConfig& config) const {
@@ -81,6 +109,8 @@ Expected<void> RiscvVirt::add_software(Vm& vm, const MachineConfig& config) cons
   tree.extensions = cpu_.extensions;
   tree.cache_block = cpu_.cache_block;
   tree.append = config.append;
+  tree.interrupts = config.interrupts;
+  tree.sv57 = cpu_.sv57;
   tree.flash = !config.flash.empty();
   tree.rng_seed.resize(32);
   if (getrandom(tree.rng_seed.data(), tree.rng_seed.size(), 0) < 0) tree.rng_seed.clear();

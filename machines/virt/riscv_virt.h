@@ -14,6 +14,7 @@ struct RiscvCpuInfo {
   std::string isa;                      // "rv64imafdc_zicsr_..."
   std::vector<std::string> extensions;  // one by one
   u32 cache_block = 64;                 // bytes, of the cache-block operations
+  bool sv57 = false;
 };
 
 std::unique_ptr<Board> make_riscv_virt(RiscvCpuInfo cpu);

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "core/base/bytes.h"
 #include "core/endpoint/block_endpoint.h"
 #include "core/endpoint/char_endpoint.h"
 #include "core/endpoint/entropy_endpoint.h"
@@ -14,7 +13,8 @@
 namespace mimus {
 
 enum class VirtioBus { mmio, pci };
-enum class GicVersion { v2, v3 };  // of Arm boards
+enum class GicVersion { v2, v3 };                             // of Arm boards
+enum class InterruptController { plic, aplic, aplic_imsic };  // of RISC-V boards
 enum class DiskInterface { virtio, nvme };
 
 struct Disk {
@@ -27,9 +27,9 @@ struct Network {
   std::optional<MacAddress> mac;  // absent: the board chooses one
 };
 
-// A bank of flash memory: what the file holds, and where changes go (null: nowhere).
+// A bank of flash memory: the file that it is read from, and where changes go (null: nowhere).
 struct FlashBank {
-  Bytes contents;
+  std::string file;
   BlockEndpoint* store = nullptr;
 };
 
@@ -44,8 +44,10 @@ struct MachineConfig {
 
   VirtioBus virtio = VirtioBus::mmio;  // where virtio devices sit
   std::optional<GicVersion> gic;       // of Arm boards; none: v3
-  CharEndpoint* serial = nullptr;      // null: output is dropped
-  std::vector<FlashBank> flash;        // firmware to execute, then variables; empty: no flash
+  InterruptController interrupts = InterruptController::plic;
+  bool pci_ports = false;          // every PCI device behind a root port of its own
+  CharEndpoint* serial = nullptr;  // null: output is dropped
+  std::vector<FlashBank> flash;    // firmware to execute, then variables; empty: no flash
   std::vector<Disk> disks;
   std::vector<Network> networks;
   std::vector<CharEndpoint*> consoles;

@@ -11,6 +11,6 @@ cd "$here"
   -Wall -Wextra -Wno-unused-parameter -Werror -ffreestanding -fno-common -fno-pic -fno-builtin -fno-stack-protector \
   -fno-asynchronous-unwind-tables -ffunction-sections -nostdlib -static \
   -Wl,--gc-sections -Wl,--build-id=none -Wl,--no-warn-rwx-segments -Wl,-T,link.ld \
-  -o "$elf" start.S main.c hart.c hsm.c ipi.c rfence.c timer.c console.c reset.c ecall.c trap.c fdt.c -lgcc
+  -o "$elf" start.S main.c aplic.c hart.c hsm.c ipi.c rfence.c timer.c console.c reset.c ecall.c trap.c fdt.c -lgcc
 "${cross}objcopy" -O binary "$elf" "$out"
 chmod 644 "$out"

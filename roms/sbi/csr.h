@@ -33,6 +33,7 @@
 #define CSR_STIMECMP "0x14d"
 #define CSR_MENVCFG "0x30a"
 #define CSR_MSTATEEN0 "0x30c"
+#define CSR_MSECCFG "0x747"
 
 #define MSTATUS_SIE (1ull << 1)
 #define MSTATUS_SPIE (1ull << 5)
@@ -59,6 +60,8 @@
 #define MENVCFG_ADUE (1ull << 61)
 #define MENVCFG_PBMTE (1ull << 62)
 #define MENVCFG_STCE (1ull << 63)
+
+#define MSECCFG_SSEED (1ull << 9)
 
 #define CAUSE_INTERRUPT (1ull << 63)
 #define CAUSE_MSI (CAUSE_INTERRUPT | 3)

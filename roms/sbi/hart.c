@@ -41,6 +41,7 @@ void hart_init(void) {
   csr_try_set("mcounteren", 0xffffffff);
   csr_try_set("scounteren", 7);  // cycle, time, instret: a kernel without a PMU driver never opens them
   csr_try_set(CSR_MSTATEEN0, ~0ull);
+  csr_try_set(CSR_MSECCFG, MSECCFG_SSEED);  // kernels that see Zkr read seed early
   u64 menvcfg = csr_try_set(CSR_MENVCFG,
                             MENVCFG_STCE | MENVCFG_PBMTE | MENVCFG_ADUE | MENVCFG_CBZE | MENVCFG_CBCFE | MENVCFG_CBIE);
   // Some harts keep STCE without having stimecmp, so the register is asked too; all ones means "never".

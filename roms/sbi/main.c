@@ -26,6 +26,7 @@ void boot_main(u64 hart, u64 fdt, const struct FwDynamicInfo* info) {
   for (u32 i = 0; i < MAX_HARTS; ++i) harts[i].state = HART_STOPPED;
   harts[hart].state = HART_STARTED;
   hart_init();
+  aplic_init();
   banner();
   u64 next = info && info->magic == FW_DYNAMIC_MAGIC ? info->next_addr : DEFAULT_NEXT_ADDR;
   csr_write("mie", MIP_MSIP);

@@ -79,7 +79,8 @@ extern u32 present_harts;  // one bit per hart of the device tree
 struct Hart* this_hart(void);
 u32 this_hart_id(void);
 
-void hart_init(void);  // CSRs of the calling hart: PMP, delegation, counters, environment
+void aplic_init(void);  // interrupt sources to S-mode, on boards with an APLIC
+void hart_init(void);   // CSRs of the calling hart: PMP, delegation, counters, environment
 void hart_serve_until_started(void) __attribute__((noreturn));
 void enter_supervisor(u64 address, u64 argument) __attribute__((noreturn));
 

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+import re
 import shutil
 import socket
 import subprocess
@@ -211,6 +212,45 @@ def disk_qcow2(context):
         console.run("umount /mnt; ! dd if=/dev/zero of=/dev/vda bs=512 count=1 conv=fsync 2>/dev/null")
         power_off(console, context)
     require(hashlib.md5(image.read_bytes()).hexdigest() == before, "the read-only image has been changed")
+
+
+# ---- interrupts ----
+
+def messages(context, opensbi=False):
+    """IMSIC and APLIC: MSI-X of NVMe and virtio on two harts, wires of the serial port, interrupts between harts."""
+    image = context.scratch / "disk.raw"
+    want = checked_file(image, 32 * MIB, 3)
+    firmware = guests.product("riscv64-opensbi") if opensbi and context.driver.name == "mimus" else ""
+    machine = busybox("riscv64-initrd", firmware=firmware, disks=(Disk(str(image), interface="nvme"),), network=True,
+                      virtio="pci", aia="aplic-imsic", smp=2)
+    with context.start(machine) as console:
+        console.expect(PROMPT, context.wait(60))
+        run = partial(console.run, timeout=context.wait(60))
+        require(run("md5sum </dev/nvme0n1").split()[0] == want, "the disk reads differently")
+        run("netup; ping -c 2 -W 5 10.0.2.2")
+        run("for i in $(seq 1 4); do (seq 1 3000 | sort -r | md5sum >/tmp/o$i) & done; wait")
+        table = run("cat /proc/interrupts")
+        for pattern in (r"[1-9]\d* +\d* *PCI-MSIX-\S+ +\d+ +Edge +nvme0q0", r"[1-9]\d* .*PCI-MSIX-\S+ +\d+ +Edge +virtio0-output",
+                        r"[1-9]\d* .*APLIC-MSI\S* +10 Level .*ttyS0", r"IPI1: +[1-9]"):
+            require(re.search(pattern, table), f"no interrupts like {pattern} in\n{table}")
+        require("SiFive PLIC" not in table, "there is a PLIC")
+        power_off(console, context)
+
+
+def hot_reset(context):
+    """An NVMe controller behind a root port goes on after a secondary bus reset and a function-level reset."""
+    image = context.scratch / "disk.raw"
+    want = checked_file(image, 16 * MIB, 4)
+    machine = busybox("riscv64-initrd", disks=(Disk(str(image), interface="nvme"),), virtio="pci", ports=True)
+    with context.start(machine) as console:
+        console.expect(PROMPT, context.wait(60))
+        run = partial(console.run, timeout=context.wait(60))
+        run("cd /sys/bus/pci/devices/*/nvme/..")
+        for method in ("bus", "flr"):
+            run(f"echo {method} >reset_method && echo 1 >reset")
+            run("echo 3 >/proc/sys/vm/drop_caches")
+            require(run("md5sum </dev/nvme0n1").split()[0] == want, f"the disk reads differently after reset by {method}")
+        power_off(console, context)
 
 
 # ---- network ----
@@ -458,6 +498,9 @@ SCENARIOS = {scenario.name: scenario for scenario in (
     Scenario("disk-journal", disk_journal, "ext4 with a journal, power-off while mounted"),
     Scenario("disk-qcow2", disk_qcow2, "a read-only qcow2 disk"),
     Scenario("disk-write-smp4", partial(disk_write, smp=4), "the same on 4 harts", long=True),
+    Scenario("hot-reset", hot_reset, "an NVMe controller behind a root port, reset in operation"),
+    Scenario("messages", messages, "AIA: MSI-X, wires and interrupts between harts by IMSICs"),
+    Scenario("messages-opensbi", partial(messages, opensbi=True), "the same, set up by OpenSBI", long=True),
     Scenario("network", network, "HTTP both ways through the NAT"),
     Scenario("network-smp4", partial(network, smp=4), "the same on 4 harts", long=True),
     Scenario("network-ipv6", network_ipv6, "HTTP over IPv6 through the NAT"),

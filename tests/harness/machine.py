@@ -39,6 +39,8 @@ class Machine:
     forwards: tuple = ()  # of (port on the host's loopback, port in the guest), TCP
     nets: tuple = ()      # further networks as --net describes them; Mimus only
     virtio: str = "mmio"  # or "pci"
+    aia: str = "none"     # or "aplic", "aplic-imsic"
+    ports: bool = False   # PCI devices behind root ports; Mimus only
     smp: int = 1
     memory: str = "512M"
 
@@ -54,7 +56,7 @@ class Mimus:
 
     def command(self, machine):
         words = [self.program, "run", "--isa", "riscv64", "--engine", self.engine, "--smp", str(machine.smp),
-                 "--memory", machine.memory, "--machine", f"virt,virtio={machine.virtio}", *self._options]
+                 "--memory", machine.memory, "--machine", f"virt,virtio={machine.virtio},aia={machine.aia},pci={'ports' if machine.ports else 'flat'}", *self._options]
         for option in ("firmware", "kernel", "initrd", "append"):
             if getattr(machine, option):
                 words += ["--" + option, getattr(machine, option)]
@@ -88,7 +90,7 @@ class Qemu:
         return "qemu"
 
     def command(self, machine):
-        words = [self.program, "-M", "virt", "-nographic", "-smp", str(machine.smp), "-m", machine.memory]
+        words = [self.program, "-M", f"virt,aia={machine.aia}", "-nographic", "-smp", str(machine.smp), "-m", machine.memory]
         for option, name in (("firmware", "-bios"), ("kernel", "-kernel"), ("initrd", "-initrd"), ("append", "-append")):
             if getattr(machine, option):
                 words += [name, getattr(machine, option)]

@@ -54,7 +54,7 @@ class Rig final : public CpuPort {
 
   // -- what the port has been asked, for tests --
   u64 now = 1000;
-  u64 deadline = ~u64{0};
+  u64 deadline = ~u64{0}, counter_deadline = ~u64{0};  // of timers 0 and 1
   unsigned flushes = 0, waits = 0, code_fences = 0;
   TlbFlush last_flush;
   unsigned declined = 0;      // blocks that the engine would not compile: the interpreter ran them
@@ -64,7 +64,7 @@ class Rig final : public CpuPort {
   // -- CpuPort --
   PhysicalMemory& memory() override { return memory_; }
   u64 timebase() override { return now; }
-  void set_timer(unsigned, u64 ticks) override { deadline = ticks; }
+  void set_timer(unsigned timer, u64 ticks) override { (timer ? counter_deadline : deadline) = ticks; }
   void flush_tlb(const TlbFlush& flush) override;
   void fence_code() override;
   void context_changed() override { drop_tlb(); }

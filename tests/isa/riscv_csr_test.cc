@@ -27,20 +27,22 @@ TEST_P(WriteRead, GivesALegalValue) {
 
 constexpr u64 kOnes = ~u64{0};
 constexpr u64 kUxl = u64{10} << 32;  // UXL and SXL: 64 bits
-INSTANTIATE_TEST_SUITE_P(Machine, WriteRead,
-                         testing::Values(Warl{"mstatus", kOnes, u64{1} << 63 | kUxl | 0x7e79aa},
-                                         Warl{"mstatus", 0, kUxl},
-                                         Warl{"mstatus", 0x1000, kUxl},  // MPP = 2 does not exist
-                                         Warl{"misa", 0, u64{2} << 62 | 0x14112d}, Warl{"medeleg", kOnes, 0xb3ff},
-                                         Warl{"mideleg", kOnes, 0x222}, Warl{"mie", kOnes, 0xaaa},
-                                         Warl{"mip", kOnes, 0x222}, Warl{"mtvec", kOnes, kOnes & ~u64{3}},
-                                         Warl{"mtvec", 0x80000001, 0x80000001}, Warl{"mcounteren", kOnes, 0xffffffff},
-                                         Warl{"mcountinhibit", kOnes, 5}, Warl{"menvcfg", kOnes, u64{7} << 61 | 0xf1},
-                                         Warl{"menvcfg", 0x20, 0}, Warl{"mscratch", kOnes, kOnes},
-                                         Warl{"mepc", kOnes, kOnes - 1}, Warl{"mcause", kOnes, kOnes},
-                                         Warl{"mhpmcounter3", kOnes, 0}, Warl{"mhpmevent31", kOnes, 0},
-                                         Warl{"pmpaddr15", kOnes, kOnes >> 10}, Warl{"pmpcfg0", 0x7f6f5f1f, 0x1f0f1f1f},
-                                         Warl{"pmpcfg2", 0x1a, 0x18}));
+INSTANTIATE_TEST_SUITE_P(
+    Machine, WriteRead,
+    testing::Values(Warl{"mstatus", kOnes, u64{1} << 63 | kUxl | 0x7e79aa}, Warl{"mstatus", 0, kUxl},
+                    Warl{"mstatus", 0x1000, kUxl},  // MPP = 2 does not exist
+                    Warl{"misa", 0, u64{2} << 62 | 0x14112d}, Warl{"medeleg", kOnes, 0xb3ff},
+                    Warl{"mideleg", kOnes, 0x2222}, Warl{"mie", kOnes, 0x2aaa}, Warl{"mip", kOnes, 0x2222},
+                    Warl{"mtvec", kOnes, kOnes & ~u64{3}}, Warl{"mtvec", 0x80000001, 0x80000001},
+                    Warl{"mcounteren", kOnes, 0xffffffff}, Warl{"mcountinhibit", kOnes, 0x7fffd},
+                    Warl{"menvcfg", kOnes, u64{7} << 61 | 0xf1}, Warl{"menvcfg", 0x20, 0},
+                    Warl{"mscratch", kOnes, kOnes}, Warl{"mepc", kOnes, kOnes - 1}, Warl{"mcause", kOnes, kOnes},
+                    Warl{"mhpmcounter18", kOnes, kOnes}, Warl{"mhpmcounter19", kOnes, 0}, Warl{"mhpmevent31", kOnes, 0},
+                    Warl{"mhpmevent3", kOnes, u64{15} << 60}, Warl{"mhpmevent3", 0x10019, 0x10019},
+                    Warl{"mseccfg", kOnes, 0x300}, Warl{"mstateen0", kOnes, u64{3} << 62 | u64{7} << 58},
+                    Warl{"mstateen2", kOnes, u64{1} << 63}, Warl{"sstateen1", kOnes, 0}, Warl{"miselect", kOnes, 0xff},
+                    Warl{"mvien", kOnes, 0}, Warl{"mvip", kOnes, 0x222}, Warl{"pmpaddr15", kOnes, kOnes >> 10},
+                    Warl{"pmpcfg0", 0x7f6f5f1f, 0x1f0f1f1f}, Warl{"pmpcfg2", 0x1a, 0x18}));
 INSTANTIATE_TEST_SUITE_P(Supervisor, WriteRead,
                          testing::Values(Warl{"sstatus", kOnes, u64{1} << 63 | u64{2} << 32 | 0xc6122},
                                          Warl{"sie", kOnes, 0}, Warl{"sip", kOnes, 0},
@@ -48,7 +50,8 @@ INSTANTIATE_TEST_SUITE_P(Supervisor, WriteRead,
                                          Warl{"senvcfg", kOnes, 0xf1}, Warl{"sepc", 0x1001, 0x1000},
                                          Warl{"satp", kOnes, 0}, Warl{"satp", 0x8a5a5fffffffffff, 0x8a5a5fffffffffff},
                                          Warl{"satp", u64{9} << 60 | 1, u64{9} << 60 | 1},
-                                         Warl{"satp", u64{10} << 60 | 1, 0}, Warl{"stimecmp", kOnes, kOnes},
+                                         Warl{"satp", u64{10} << 60 | 1, u64{10} << 60 | 1},
+                                         Warl{"satp", u64{11} << 60 | 1, 0}, Warl{"stimecmp", kOnes, kOnes},
                                          Warl{"scause", kOnes, kOnes}, Warl{"stval", kOnes, kOnes}));
 INSTANTIATE_TEST_SUITE_P(Float, WriteRead,
                          testing::Values(Warl{"fflags", kOnes, 31}, Warl{"frm", kOnes, 7}, Warl{"fcsr", kOnes, 255},
@@ -57,9 +60,9 @@ INSTANTIATE_TEST_SUITE_P(Float, WriteRead,
 TEST(Csr, DelegatedBitsOfSieAndSip) {
   Rig rig;
   ASSERT_TRUE(rig.run("li a0, -1; csrrw zero, mideleg, a0; csrrw zero, sie, a0; csrrw zero, sip, a0\nend: c.nop"));
-  EXPECT_EQ(rig.csr("mie"), 0x222u);
-  EXPECT_EQ(rig.csr("sie"), 0x222u);
-  EXPECT_EQ(rig.csr("sip"), 2u);  // SSIP alone can be written
+  EXPECT_EQ(rig.csr("mie"), 0x2222u);
+  EXPECT_EQ(rig.csr("sie"), 0x2222u);
+  EXPECT_EQ(rig.csr("sip"), 0x2002u);  // SSIP and LCOFIP alone can be written
 }
 
 TEST(Csr, SetAndClear) {
@@ -115,6 +118,13 @@ TEST(Csr, GatesDecideWhoMayUseWhat) {
       {"fadd.d fa0, fa0, fa0", kSupervisor, "mstatus", 0x2000},
       {"fsd fa0, 0(sp)", kUser, "mstatus", 0x4000},
       {"csrrs a0, fcsr, zero", kUser, "mstatus", 0x4000},
+      {"csrrw a0, seed, zero", kSupervisor, "mseccfg", 0x200},
+      {"csrrw a0, seed, zero", kUser, "mseccfg", 0x100},
+      {"csrrs a0, senvcfg, zero", kSupervisor, "mstateen0", u64{1} << 62},
+      {"csrrs a0, sstateen0, zero", kSupervisor, "mstateen0", u64{1} << 63},
+      {"csrrs a0, sstateen3, zero", kSupervisor, "mstateen3", u64{1} << 63},
+      {"csrrs a0, siselect, zero", kSupervisor, "mstateen0", u64{1} << 60},
+      {"csrrs a0, stopi, zero", kSupervisor, "mstateen0", u64{1} << 59},
   };
   for (const Gate& gate : gates) {
     for (bool open : {false, true}) {
@@ -140,6 +150,10 @@ TEST(Csr, NoAccessFromBelowAndNoWritesToReadOnlyOnes) {
                   {"csrrs a0, pmpcfg2, zero", 1},
                   {"csrrs a0, 0x3a1, zero", 3},
                   {"csrrw zero, cycle, zero", 3},
+                  {"csrrs a0, seed, zero", 3},    // its value is used up: only together with a write
+                  {"csrrs a0, sireg, zero", 3},   // siselect names nothing
+                  {"csrrs a0, stopei, zero", 3},  // no interrupt files here
+                  {"csrrs a0, scountovf, zero", 0},
                   {"csrrs a0, cycle, zero", 0}}) {
     Rig rig;
     EXPECT_EQ(outcome(rig, row.code, row.privilege), 2u) << row.code;

@@ -69,6 +69,15 @@ TEST_F(Walks, Sv48AddsALevel) {
   EXPECT_EQ(cause(Access::read, kRegimeSupervisor, kVa), 13u);
 }
 
+TEST_F(Walks, Sv57AddsAnother) {
+  s.satp = u64{10} << 60 | kTop >> 12;
+  rig.store64(kTop + 8, pte(kRoot - 0x1000, V));
+  rig.store64(kRoot - 0x1000, pte(kRoot, V));
+  EXPECT_EQ(translation(Access::read, kRegimeSupervisor, kVa | u64{1} << 48).page, kPage);
+  EXPECT_EQ(cause(Access::read, kRegimeSupervisor, kVa), 13u);
+  EXPECT_EQ(cause(Access::read, kRegimeSupervisor, kVa | u64{1} << 57), 13u);  // not sign-extended
+}
+
 TEST_F(Walks, BareAndMachineMode) {
   EXPECT_EQ(translation(Access::write, kRegimeMachine, kPage).page, kPage);
   s.satp = 0;

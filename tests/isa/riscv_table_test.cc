@@ -98,6 +98,13 @@ TEST(Decode, SwitchedOffExtensionsMatchNothing) {
   EXPECT_TRUE(parse_cpu_model("rv64,+zfh")->has(Ext::Zfhmin));  // which it needs
   EXPECT_FALSE(parse_cpu_model("max,-zfhmin")->has(Ext::Zfh));
   EXPECT_FALSE(parse_cpu_model("rv64,-m").has_value());
+  EXPECT_FALSE(parse_cpu_model("max")->has(Ext::Svade));
+  EXPECT_FALSE(parse_cpu_model("max,+svade")->has(Ext::Svadu));  // one or the other
+  EXPECT_FALSE(parse_cpu_model("max,+svade,+svadu")->has(Ext::Svade));
+  EXPECT_TRUE(parse_cpu_model("rva22")->has(Ext::Svade));
+  EXPECT_TRUE(parse_cpu_model("max,+smaia")->has(Ext::Ssaia));
+  EXPECT_FALSE(parse_cpu_model("max")->has(Ext::Sv57));
+  EXPECT_FALSE(parse_cpu_model("max,-zihpm")->has(Ext::Sscofpmf));
   EXPECT_EQ(isa_string(model), "rv64imafdc_zicsr_zifencei");
 }
 

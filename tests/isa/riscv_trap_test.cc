@@ -120,7 +120,7 @@ TEST_F(Traps, VirtualisationTraps) {
 TEST_F(Traps, InterruptPriorityAndVectors) {
   start("c.nop", kMachine);
   s.mtvec = kMachineHandler | 1;
-  s.mie = kIrqAll;
+  s.mie = kIrqMachine | kIrqSupervisor;
   s.mstatus |= kStatusMie;
   s.irq_lines = kIrqMti | kIrqMsi | kIrqSei;
   rig.step();

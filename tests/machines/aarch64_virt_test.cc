@@ -155,7 +155,7 @@ TEST(Aarch64Boot, KernelInitrdTreeAndResetVector) {
   EXPECT_EQ(words[1], 0x40200000u);
   c.kernel.clear();
   EXPECT_FALSE(make_boot_image(c, info(1, GicVersion::v3)));
-  c.flash.push_back({Bytes(10)});
+  c.flash.push_back({"code.fd"});
   image = make_boot_image(c, info(1, GicVersion::v3)).value();
   EXPECT_TRUE(image.rom.empty());
   EXPECT_EQ(image.parts.size(), 1u);

@@ -207,5 +207,83 @@ TEST_F(PciTest, FullBusRefuses) {
   EXPECT_FALSE(bridge.add(std::make_unique<Probe>()));
 }
 
+// A function behind a root port in slot 1, as bus 5.
+struct PortTest : ::testing::Test {
+  static constexpr u64 kWindow = 0x40000000, kBigAt = u64{0x400000000};
+  static constexpr u64 kPort = 1 << 15, kBehind = 5 << 20;
+
+  PortTest() {
+    auto made = std::make_unique<Probe>();
+    probe = made.get();
+    EXPECT_TRUE(bridge.add_behind_port(std::move(made)));
+  }
+  u64 get(u64 at, unsigned width) { return bridge.read(HostBridge::kEcam, at, width); }
+  void set(u64 at, unsigned width, u64 value) { bridge.write(HostBridge::kEcam, at, width, value); }
+  void number_buses() { set(kPort + 0x18, 4, 0x00050500); }
+  void open_windows() {
+    set(kPort + 0x20, 4, 0x40004000);  // one MiB at 0x40000000
+    set(kPort + 0x24, 4, 0x00000000);
+    set(kPort + 0x28, 4, 4);  // and one at 0x400000000
+    set(kPort + 0x2c, 4, 4);
+    set(kPort + kCommand, 2, kCommandMemory | kCommandBusMaster);
+    set(kBehind + kBar0 + 4, 4, kWindow);
+    set(kBehind + kBar0 + 8, 4, u32(kBigAt));
+    set(kBehind + kBar0 + 12, 4, kBigAt >> 32);
+    set(kBehind + kCommand, 2, kCommandMemory | kCommandBusMaster);
+  }
+
+  Board board;
+  IrqRecorder lines[kIntxLines];
+  HostBridge bridge{board.memory,
+                    {IrqLine{&lines[0], 0}, IrqLine{&lines[1], 0}, IrqLine{&lines[2], 0}, IrqLine{&lines[3], 0}},
+                    {0, 0, kWindow, kBigAt}};
+  Probe* probe;
+};
+
+TEST_F(PortTest, BusNumbers) {
+  EXPECT_EQ(get(kPort, 4), 0x000c1b36u);
+  EXPECT_EQ(get(kPort + kHeaderType, 1), 1u);
+  EXPECT_EQ(get(kBehind, 4), 0xffffffffu);
+  number_buses();
+  EXPECT_EQ(get(kBehind, 4), 0x56781234u);
+  EXPECT_EQ(get(kBehind + (1 << 15), 4), 0xffffffffu) << "device 1";
+  EXPECT_EQ(get(u64{6} << 20, 4), 0xffffffffu);
+}
+
+TEST_F(PortTest, WindowsLetAddressesThrough) {
+  number_buses();
+  open_windows();
+  EXPECT_EQ(bridge.read(HostBridge::kMemoryWindow64, 0x123, 4), u64{2} << 16 | 0x123);
+  set(kPort + kCommand, 2, 0);
+  EXPECT_EQ(bridge.read(HostBridge::kMemoryWindow64, 0x123, 4), 0xffffffffu);
+  set(kPort + kCommand, 2, kCommandMemory);
+  EXPECT_EQ(bridge.read(HostBridge::kMemoryWindow64, 0x123, 4), u64{2} << 16 | 0x123);
+  set(kPort + 0x28, 4, 5);  // base above limit: closed
+  EXPECT_EQ(bridge.read(HostBridge::kMemoryWindow64, 0x123, 4), 0xffffffffu);
+}
+
+TEST_F(PortTest, HotReset) {
+  number_buses();
+  open_windows();
+  const unsigned before = probe->resets;
+  set(kPort + 0x3e, 2, 1 << 6);
+  EXPECT_EQ(probe->resets, before + 1);
+  EXPECT_EQ(get(kBehind, 4), 0xffffffffu);
+  set(kPort + 0x3e, 2, 0);
+  EXPECT_EQ(get(kBehind, 4), 0x56781234u);
+  EXPECT_EQ(get(kBehind + kCommand, 2), 0u);
+  EXPECT_EQ(get(kBehind + kBar0 + 8, 4) & ~0xfu, 0u);
+  EXPECT_EQ(get(kPort + kCommand, 2), u32{kCommandMemory} | kCommandBusMaster) << "the port keeps its own";
+}
+
+TEST_F(PortTest, InterruptsPassThePort) {
+  number_buses();
+  open_windows();
+  probe->set_intx(true);
+  EXPECT_TRUE(lines[1].level);
+  probe->set_intx(false);
+  EXPECT_FALSE(lines[1].level);
+}
+
 }  // namespace
 }  // namespace mimus::pci
