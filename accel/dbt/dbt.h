@@ -23,8 +23,8 @@ namespace mimus::dbt {
 struct Tiers {
   Engine* fallback = nullptr;  // interp: runs what `cold` cannot prepare; never null
   Engine* cold = nullptr;      // runs everything else from its first execution on; may be the fallback
-  std::function<Expected<Engine*>()> load_warm =
-      {};  // called once, on the compile thread, when something is hot; may be empty
+  // Called once, on the compile thread, when something is hot; may be empty. The store (or null) outlives the engine.
+  std::function<Expected<Engine*>(RegionStore* store)> load_warm = {};
   u32 warm_after = 0;
   u32 warm_rate = 0;        // executions per millisecond below which hot code waits (WarmQueue)
   bool warm_loops = false;  // only regions with a loop: the cold tier runs the rest nearly as well

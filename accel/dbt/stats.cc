@@ -22,6 +22,8 @@ void add_translation_stats(StatLines& line, const CodeCache& cache, const Transl
     line("saved.hits", store->counters.hits);
     line("saved.misses", store->counters.misses);
     line("saved.rejected", store->counters.rejected);
+    line("saved.region-hits", store->counters.region_hits);
+    line("saved.region-misses", store->counters.region_misses);
   }
 }
 

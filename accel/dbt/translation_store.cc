@@ -74,9 +74,60 @@ std::optional<SavedBlock> TranslationStore::find(GuestPc pc, u64 mode, std::span
   return found->block;
 }
 
-bool TranslationStore::worth_saving() const {
-  const u64 fresh = fresh_.load(std::memory_order_relaxed), known = entries();
-  return config_.wanted() && fresh && (!known || fresh >= std::max(kFewTranslations, known / kShare));
+// ---- regions ----
+
+namespace {
+
+// In the place of a mode key: no frontend packs such ones.
+constexpr u64 kRegionMode = 0xfff7'4c4c'564d'0001, kPlanMode = 0xfff7'4c4c'564d'0002;
+
+}  // namespace
+
+std::optional<std::vector<u8>> TranslationStore::find_exactly(GuestPc pc, u64 mode, std::span<const u8> key) {
+  const auto scratch = std::make_unique<Scratch>();
+  if (file_) {
+    const auto found = file_->find(pc, mode, key, *scratch, counters.rejected);
+    if (found && found->block.guest.size() == key.size()) {
+      used_[found->entry].store(true, std::memory_order_relaxed);
+      return std::vector<u8>(found->block.code.begin(), found->block.code.end());
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<std::vector<u8>> TranslationStore::find_region(GuestPc pc, std::span<const u8> key) {
+  auto found = find_exactly(pc, kRegionMode, key);
+  ++(found ? counters.region_hits : counters.region_misses);
+  return found;
+}
+
+void TranslationStore::keep_region(GuestPc pc, std::vector<u8> key, std::vector<u8> value) {
+  const std::lock_guard lock(regions_mutex_);
+  regions_.push_back({pc, kRegionMode, std::move(key), std::move(value)});
+}
+
+std::vector<GuestPc> TranslationStore::find_plan(GuestPc seed, u64 mode) {
+  const auto found = find_exactly(seed, kPlanMode, {reinterpret_cast<const u8*>(&mode), sizeof mode});
+  std::vector<GuestPc> blocks(found ? found->size() / sizeof(GuestPc) : 0);
+  if (!blocks.empty()) std::memcpy(blocks.data(), found->data(), blocks.size() * sizeof(GuestPc));
+  return blocks;
+}
+
+void TranslationStore::keep_plan(GuestPc seed, u64 mode, std::span<const GuestPc> blocks) {
+  const auto bytes_of = [](const void* data, size_t size) {
+    const u8* bytes = static_cast<const u8*>(data);
+    return std::vector<u8>(bytes, bytes + size);
+  };
+  const std::lock_guard lock(regions_mutex_);
+  regions_.push_back({seed, kPlanMode, bytes_of(&mode, sizeof mode), bytes_of(blocks.data(), blocks.size_bytes())});
+}
+
+// ---- saving ----
+
+// Regions cost milliseconds each.
+bool TranslationStore::worth_saving(u64 blocks, u64 regions) const {
+  const u64 known = entries();
+  return config_.wanted() && (regions || (blocks && (!known || blocks >= std::max(kFewTranslations, known / kShare))));
 }
 
 namespace {
@@ -100,7 +151,10 @@ bool read_guest(const TranslatedBlock& t, const CodeMemory& memory, std::vector<
 // Another process may have written the file meanwhile: what it has now is kept.
 void TranslationStore::save(CodeCache& cache, const CodeMemory& memory) {
   const std::lock_guard once(save_mutex_);
-  if (!worth_saving()) return;
+  {
+    const std::lock_guard lock(regions_mutex_);
+    if (!worth_saving(fresh_, regions_.size())) return;
+  }
   fresh_ = 0;
   const Descriptor directory = open_directory(config_.directory);
   if (!directory) return;
@@ -118,7 +172,13 @@ void TranslationStore::save(CodeCache& cache, const CodeMemory& memory) {
     if (writer.bytes() > config_.most_file_bytes || !(t.replaced ? t.replaced : t.code)->save(code)) return;
     writer.add({t.key.pc, t.key.mode, t.guest_insns, t.straddles, guest, t.targets, code});
   });
-  if (!writer.entries()) return;
+  const u32 blocks = writer.entries();
+  {
+    const std::lock_guard lock(regions_mutex_);
+    for (const KeptRegion& region : regions_)
+      writer.add({region.pc, region.mode, 0, false, region.key, {}, region.value});
+  }
+  if (!worth_saving(blocks, writer.entries() - blocks)) return;  // much has gone again meanwhile
   if (base && !damaged && base->bytes() + writer.bytes() <= config_.most_file_bytes)
     writer.add_all(*base);
   else if (file_)

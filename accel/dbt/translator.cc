@@ -288,7 +288,7 @@ void Translator::compile_main() {
     }
     nap = kShortestNap;
     if (!warm_engine_) {
-      auto loaded = config_.tiers.load_warm();
+      auto loaded = config_.tiers.load_warm(store_.get());
       if (!loaded) {
         if (config_.guest_errors) config_.guest_errors->guest_error("dbt", loaded.error().message);
         return;  // everything stays in the cold tier
@@ -297,6 +297,30 @@ void Translator::compile_main() {
     }
     compile(*seed, *warm_engine_);
   }
+}
+
+// False: it is not there any more, or reaches into another page.
+bool Translator::lift_for_region(const ir::BlockKey& key, ir::Block& block) {
+  const u32 in_page = u32(kPageSize - (key.physical & kPageMask));
+  u8 copy[kPageSize];
+  const auto bytes = memory_.read(key.physical, in_page, copy);
+  if (bytes.empty()) return false;
+  lift(key, bytes, in_page, std::nullopt, block);
+  return block.guest_bytes <= in_page;
+}
+
+// The blocks that an earlier run has chosen, so that what it has compiled of them is found again; none, if they are
+// not what they were then.
+std::vector<ir::Block> Translator::form_planned_region(const TranslatedBlock& seed, std::span<const GuestPc> plan) {
+  std::vector<ir::Block> blocks;
+  const ir::BlockKey& first = seed.key;
+  if (plan.empty() || plan.size() > kRegionBlocks || plan[0] != first.pc) return blocks;
+  for (const GuestPc pc : plan) {
+    if (align_down(pc, kPageSize) != align_down(first.pc, kPageSize)) return {};
+    const ir::BlockKey key{first.physical - (first.pc & kPageMask) + (pc & kPageMask), pc, first.mode};
+    if (!lift_for_region(key, blocks.emplace_back())) return {};
+  }
+  return blocks;
 }
 
 // Breadth first from the seed over direct edges whose targets have run now and then, within the seed's page.
@@ -308,13 +332,8 @@ std::vector<ir::Block> Translator::form_region(const TranslatedBlock& seed) {
   for (size_t next = 0; next < pending.size() && blocks.size() < kRegionBlocks && insns < config_.tiers.region_insns;
        ++next) {
     const ir::BlockKey key = pending[next];
-    const u32 in_page = u32(kPageSize - (key.physical & kPageMask));
-    u8 copy[kPageSize];
-    const auto bytes = memory_.read(key.physical, in_page, copy);
-    if (bytes.empty()) continue;
     ir::Block block;
-    lift(key, bytes, in_page, std::nullopt, block);
-    if (block.guest_bytes > in_page) continue;
+    if (!lift_for_region(key, block)) continue;
     insns += block.guest_insns;
     for (const ir::Exit& exit : block.exits) {
       if (exit.kind != ir::Exit::Kind::jump || align_down(exit.target, kPageSize) != page) continue;
@@ -345,7 +364,13 @@ void Translator::compile(TranslatedBlock& hot, Engine& engine) {
   std::vector<ir::Block> blocks = form_region(hot);
   if (blocks.empty()) return;
   TranslatedBlock& seed = region_start(hot, blocks.front());
-  if (&seed != &hot) blocks = form_region(seed);
+  std::vector<ir::Block> planned;
+  if (store_) planned = form_planned_region(seed, store_->find_plan(seed.key.pc, seed.key.mode));
+  const bool by_plan = !planned.empty();
+  if (by_plan)
+    blocks = std::move(planned);
+  else if (&seed != &hot)
+    blocks = form_region(seed);
   if (blocks.empty() || (config_.tiers.warm_loops && !has_loop(blocks))) return;
   ir::Region region;
   for (const ir::Block& block : blocks) region.blocks.push_back(&block);
@@ -356,6 +381,11 @@ void Translator::compile(TranslatedBlock& hot, Engine& engine) {
     ++counters.refused;
     if (config_.dump.wants && config_.dump.wants(seed.key.pc)) config_.dump.print("refused", code.error().message);
     return;
+  }
+  if (store_ && !by_plan) {
+    std::vector<GuestPc> plan;
+    for (const ir::Block& block : blocks) plan.push_back(block.key.pc);
+    store_->keep_plan(seed.key.pc, seed.key.mode, plan);
   }
   ++counters.regions;
   for (const ir::Block& block : blocks) counters.region_insns += block.guest_insns;

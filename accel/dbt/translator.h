@@ -69,6 +69,8 @@ class Translator {
   TranslatedBlock& region_start(TranslatedBlock& hot, const ir::Block& block);
   void compile(TranslatedBlock& hot, Engine& engine);
   std::vector<ir::Block> form_region(const TranslatedBlock& seed);
+  std::vector<ir::Block> form_planned_region(const TranslatedBlock& seed, std::span<const GuestPc> plan);
+  bool lift_for_region(const ir::BlockKey& key, ir::Block& block);
   bool lift(const ir::BlockKey& key, std::span<const u8> bytes, u32 first_page_bytes, std::optional<Fault> next_fault,
             ir::Block& block);
   void dump(const ir::Block& block, const Code* code, std::string_view tier);

@@ -24,6 +24,7 @@ constexpr u8 kJumpOpcode = 0xe9;
 u64 resolve(std::string_view name, const Thunks& thunks, std::span<const StubWriter::Written> exits, u64 stubs,
             u64 cells) {
   if (name == kCellsName) return cells;
+  if (name == kFunctionsName) return thunks.functions();
   if (name.starts_with(kExitPrefix)) {
     u32 index = 0;
     name.remove_prefix(kExitPrefix.size());

@@ -100,24 +100,36 @@ Expected<std::unique_ptr<Compiler>> Compiler::create() {
   return compiler;
 }
 
+namespace {
+
+std::string feature_list() {
+  std::string list;
+  for (const auto& feature : llvm::sys::getHostCPUFeatures())
+    list += (list.empty() ? "" : ",") + std::string(feature.second ? "+" : "-") + feature.first().str();
+  return list + ",-avx512f";
+}
+
+}  // namespace
+
+std::string Compiler::target() {
+  return LLVM_VERSION_STRING " " + llvm::sys::getHostCPUName().str() + ' ' + feature_list();
+}
+
 Expected<void> Compiler::start() {
   const std::string triple = "x86_64-unknown-linux-gnu";
   std::string error;
   const llvm::Target* target = llvm::TargetRegistry::lookupTarget(triple, error);
   if (!target) return fail("LLVM has no x86-64 target: " + error);
   const auto host = llvm::sys::getHostCPUFeatures();
-  std::string list;
-  for (const auto& feature : host)
-    list += (list.empty() ? "" : ",") + std::string(feature.second ? "+" : "-") + feature.first().str();
-  list += ",-avx512f";
   const auto has = [&](const char* name) { return host.lookup(name); };
   features_ = {.fma = has("fma"), .pclmul = has("pclmul"), .sse41 = has("sse4.1")};
   llvm::TargetOptions options;
   options.UniqueSectionNames = false;
   options.TrapUnreachable = false;
   options.EnableFastISel = false;
-  machine_.reset(target->createTargetMachine(triple, llvm::sys::getHostCPUName(), list, options, llvm::Reloc::PIC_,
-                                             llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default, true));
+  machine_.reset(target->createTargetMachine(triple, llvm::sys::getHostCPUName(), feature_list(), options,
+                                             llvm::Reloc::PIC_, llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default,
+                                             true));
   if (!machine_) return fail("LLVM cannot generate code for this host");
   return {};
 }

@@ -23,6 +23,7 @@ struct CompiledRegion {
 class Compiler {
  public:
   static Expected<std::unique_ptr<Compiler>> create();
+  static std::string target();  // LLVM's version, the host CPU and its features
   ~Compiler();
 
   Expected<CompiledRegion> compile(const ir::Region& region, const RuntimeLayout& layout, const PrepareOptions& options,

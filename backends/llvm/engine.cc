@@ -4,7 +4,9 @@
 
 #include "backends/llvm/code.h"
 #include "backends/llvm/compiler.h"
+#include "backends/llvm/saved_region.h"
 #include "backends/llvm/self_test.h"
+#include "core/base/build_id.h"
 #include "core/base/module.h"
 
 namespace mimus {
@@ -32,8 +34,20 @@ class LlvmEngine : public Engine {
  private:
   Expected<std::unique_ptr<Code>> compile(Compiler& compiler, const ir::Region& region, const PrepareOptions& options,
                                           u32 access_slack) {
+    const GuestPc pc = region.blocks[0]->key.pc;
+    std::vector<u8> key;
+    if (config_.store && !config_.keep_listing) {
+      key = region_key(region, config_.runtime, options, access_slack, identity_);
+      if (const auto kept = config_.store->find_region(pc, key)) {
+        if (auto known = read_region(*kept)) return LlvmCode::place(place_, region, options, std::move(*known));
+      }
+    }
     MIMUS_TRY(auto compiled, compiler.compile(region, config_.runtime, options, config_.keep_listing, access_slack));
-    return LlvmCode::place(place_, region, options, std::move(compiled));
+    std::vector<u8> bytes;
+    if (!key.empty()) bytes = write_region(compiled);
+    auto code = LlvmCode::place(place_, region, options, std::move(compiled));
+    if (code && !key.empty()) config_.store->keep_region(pc, std::move(key), std::move(bytes));
+    return code;
   }
   // One compiler per thread that compiles at the same time.
   Expected<std::unique_ptr<Compiler>> borrow() {
@@ -53,6 +67,7 @@ class LlvmEngine : public Engine {
   }
 
   const LlvmEngineConfig config_;
+  const std::string identity_ = build_id() + ' ' + Compiler::target();
   const Thunks thunks_;
   const CodePlace place_;
   std::mutex mutex_;
@@ -60,7 +75,7 @@ class LlvmEngine : public Engine {
 };
 
 Expected<std::unique_ptr<Engine>> make_engine(const LlvmEngineConfig& config) {
-  MIMUS_TRY(const Thunks thunks, Thunks::create(*config.slab, *config.host));
+  MIMUS_TRY(const Thunks thunks, Thunks::create(*config.slab, *config.host, config.runtime.helpers));
   MIMUS_TRY(std::unique_ptr<Compiler> compiler, Compiler::create());
   MIMUS_CHECK(check_register_contract(*compiler, *config.slab, *config.host, thunks));
   return std::make_unique<LlvmEngine>(config, thunks, std::move(compiler));

@@ -5,6 +5,7 @@
 #include "backends/emit/slab.h"
 #include "backends/emit/thunks.h"
 #include "core/engine/engine.h"
+#include "core/engine/region_store.h"
 
 namespace mimus {
 
@@ -13,6 +14,7 @@ struct LlvmEngineConfig {
   emit::CodeSlab* slab;
   const emit::HostRuntime* host;  // made in that slab
   bool keep_listing = false;      // Code::dump shows the LLVM IR too
+  RegionStore* store = nullptr;   // where compiled regions are kept; may be null
 };
 
 // Factory of the module, found by name: the engine (the caller owns it), or null with `*error` set. May be called

@@ -137,7 +137,8 @@ class Lowering {
   }
   // A C function u64 f(CpuState*, u64, u64, u64, u32) that saves nothing; `observes` when it calls the runtime: then it
   // sees exact memory and may leave.
-  llvm::Value* call_function(const void* function, llvm::ArrayRef<llvm::Value*> operands, llvm::Value* what,
+  llvm::Value* function_address(u32 index);  // Function, or of a helper behind them
+  llvm::Value* call_function(Function function, llvm::ArrayRef<llvm::Value*> operands, llvm::Value* what,
                              bool observes);
   void leave_if_asked();                            // leaves when state.leave is set; memory must be exact
   llvm::MDNode* guest_tag() { return guest_tag_; }  // TBAA: guest memory never aliases guest state

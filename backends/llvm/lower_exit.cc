@@ -106,7 +106,15 @@ Value* Lowering::flat_access(const FlatAccess& access, u32 desc, Value* base, Va
   return patchpoint(std::move(site), args);
 }
 
-Value* Lowering::call_function(const void* function, llvm::ArrayRef<Value*> operands, Value* what, bool observes) {
+// From the table: what is compiled may outlive the process.
+Value* Lowering::function_address(u32 index) {
+  llvm::Type* word = b.getInt64Ty();
+  auto* table = llvm::cast<llvm::GlobalVariable>(module_.getOrInsertGlobal(llvm::StringRef(kFunctionsName), word));
+  table->setVisibility(llvm::GlobalValue::HiddenVisibility);
+  return b.CreateLoad(word, b.CreateConstGEP1_64(word, table, index));
+}
+
+Value* Lowering::call_function(Function function, llvm::ArrayRef<Value*> operands, Value* what, bool observes) {
   if (observes) {
     store_dirty();
     store_pc();
@@ -117,7 +125,7 @@ Value* Lowering::call_function(const void* function, llvm::ArrayRef<Value*> oper
   args.append(operands.begin(), operands.end());
   args.resize(4, llvm::PoisonValue::get(b.getInt64Ty()));
   args.push_back(what);
-  args.push_back(b.getInt64(reinterpret_cast<u64>(function)));
+  args.push_back(function_address(u32(function)));
   const auto type = llvm::FunctionType::get(b.getInt64Ty(), types, false);
   const llvm::StringRef name(kSymbolNames[unsigned(plan_.uses_wide_vectors ? Symbol::assist_wide : Symbol::assist)]);
   auto* thunk = llvm::cast<llvm::Function>(module_.getOrInsertFunction(name, type).getCallee());
@@ -190,7 +198,7 @@ Value* Lowering::lower_helper(const ir::Inst& inst) {
   Value* guest_mxcsr = state_pointer(offsetof(CpuState, guest_mxcsr));
   if (shows_fp) intrinsic(llvm::Intrinsic::x86_sse_stmxcsr, {}, {guest_mxcsr});
   if (swaps_fp) intrinsic(llvm::Intrinsic::x86_sse_ldmxcsr, {}, {state_pointer(offsetof(CpuState, host_mxcsr))});
-  Value* address = b.CreateIntToPtr(b.getInt64(reinterpret_cast<u64>(helper.function)), b.getPtrTy());
+  Value* address = b.CreateIntToPtr(function_address(u32(Function::count) + u32(inst.imm)), b.getPtrTy());
   llvm::CallInst* call = b.CreateCall(llvm::FunctionType::get(b.getInt64Ty(), types, false), address, args);
   call->addFnAttr(llvm::Attribute::StrictFP);
   call->addFnAttr(llvm::Attribute::NoUnwind);

@@ -21,8 +21,7 @@ Value* call_assist(Lowering& l, const Inst& i, llvm::ArrayRef<Value*> operands, 
   auto& b = l.b;
   llvm::SmallVector<Value*, 3> args;
   for (Value* v : operands) args.push_back(b.CreateZExt(l.bits_of(v, from), b.getInt64Ty()));
-  Value* result =
-      l.call_function(reinterpret_cast<const void*>(&emit::fp_assist), args, b.getInt32(what.pack()), false);
+  Value* result = l.call_function(Function::fp_assist, args, b.getInt32(what.pack()), false);
   return b.CreateBitCast(b.CreateTrunc(result, b.getIntNTy(to.lane_bits())), l.type(to));
 }
 

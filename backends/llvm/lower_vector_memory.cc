@@ -5,13 +5,7 @@
 #include "backends/llvm/access.h"
 
 namespace mimus::jit {
-namespace {
-
-using ir::Inst;
-using ir::Op;
-using llvm::Value;
-
-constexpr u32 kMaxBytes = sizeof(CpuState::scratch);  // the vector travels there
+static constexpr u32 kMaxBytes = sizeof(CpuState::scratch);  // the vector travels there
 
 // Elements go from or to scratch. `shape`: number of elements; lanes whose bit in `mask` is clear are left alone.
 u64 load_elements(CpuState* state, u64 va, u64 desc, u64 mask, u32 count) {
@@ -48,7 +42,11 @@ u64 store_elements(CpuState* state, u64 va, u64 desc, u64 mask, u32 count) {
   return 0;
 }
 
-using Elements = u64 (*)(CpuState*, u64, u64, u64, u32);
+namespace {
+
+using ir::Inst;
+using ir::Op;
+using llvm::Value;
 
 bool fits(Lowering& l, const Inst& i, ir::Type t) {
   if (t.bytes() > kMaxBytes || t.lanes > 64)
@@ -62,9 +60,8 @@ bool fits(Lowering& l, const Inst& i, ir::Type t) {
   return false;
 }
 
-void call_elements(Lowering& l, const Access& access, Elements function, Value* mask, ir::Type t) {
-  l.call_function(reinterpret_cast<const void*>(function), {access.address(), l.b.getInt64(access.desc()), mask},
-                  l.b.getInt32(t.lanes), true);
+void call_elements(Lowering& l, const Access& access, Function function, Value* mask, ir::Type t) {
+  l.call_function(function, {access.address(), l.b.getInt64(access.desc()), mask}, l.b.getInt32(t.lanes), true);
 }
 
 // The lanes of an i1 vector as a u64.
@@ -100,7 +97,7 @@ Value* load_lanes(Lowering& l, const Inst& i, Value* mask, Value* otherwise) {
   }
   access.go_slow();
   if (mask) set_scratch_vector(l, otherwise);
-  call_elements(l, access, load_elements, mask ? mask_word(l, mask, t) : all_lanes(l, t), t);
+  call_elements(l, access, Function::load_elements, mask ? mask_word(l, mask, t) : all_lanes(l, t), t);
   Value* slow = scratch_vector(l, t);
   return from_memory(l, access.join(fast, slow), t);
 }
@@ -121,7 +118,7 @@ Value* store_lanes(Lowering& l, const Inst& i, Value* mask) {
   }
   access.go_slow();
   set_scratch_vector(l, v);
-  call_elements(l, access, store_elements, mask ? mask_word(l, mask, t) : all_lanes(l, t), t);
+  call_elements(l, access, Function::store_elements, mask ? mask_word(l, mask, t) : all_lanes(l, t), t);
   access.join(nullptr, nullptr);
   return l.nothing();
 }

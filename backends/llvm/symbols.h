@@ -25,5 +25,9 @@ inline constexpr std::array<std::string_view, unsigned(Symbol::count)> kSymbolNa
 inline constexpr std::string_view kExitPrefix = "exit.";
 inline constexpr std::string_view kEntryName = "entry";
 inline constexpr std::string_view kCellsName = "cells";
+// A table of addresses in the slab: first Function, then the frontend's helpers in their order. So no object holds an
+// address of this process.
+inline constexpr std::string_view kFunctionsName = "mimus.functions";
+enum class Function : u8 { fp_assist, load_elements, store_elements, count };
 
 }  // namespace mimus::jit

@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "backends/emit/assembler.h"
+#include "backends/emit/fp_assist.h"
 #include "backends/emit/reprobe.h"
 #include "backends/llvm/cold.h"
 #include "core/engine/runtime.h"
@@ -174,7 +175,8 @@ class Writer {
 
 }  // namespace
 
-Expected<Thunks> Thunks::create(emit::CodeSlab& slab, const emit::HostRuntime& host) {
+Expected<Thunks> Thunks::create(emit::CodeSlab& slab, const emit::HostRuntime& host,
+                                std::span<const HelperDesc> helpers) {
   MIMUS_TRY(const emit::CodeSlab::Piece piece, slab.allocate_permanent(kThunkBytes, 64));
   Writer writer(slab, host, piece);
   Thunks thunks;
@@ -184,6 +186,16 @@ Expected<Thunks> Thunks::create(emit::CodeSlab& slab, const emit::HostRuntime& h
   thunks.symbols_[unsigned(Symbol::assist_wide)] = writer.write_assist(true);
   thunks.symbols_[unsigned(Symbol::leave)] = writer.write_leave();
   if (writer.failed()) return fail("code cache: the LLVM engine's thunks do not fit");
+
+  std::vector<u64> functions(unsigned(Function::count));
+  functions[unsigned(Function::fp_assist)] = reinterpret_cast<u64>(&emit::fp_assist);
+  functions[unsigned(Function::load_elements)] = reinterpret_cast<u64>(&load_elements);
+  functions[unsigned(Function::store_elements)] = reinterpret_cast<u64>(&store_elements);
+  for (const HelperDesc& helper : helpers) functions.push_back(reinterpret_cast<u64>(helper.function));
+  const u32 bytes = u32(functions.size() * sizeof functions[0]);
+  MIMUS_TRY(const emit::CodeSlab::Piece table, slab.allocate_permanent(bytes, 64));
+  std::memcpy(table.write, functions.data(), bytes);
+  thunks.functions_ = table.exec;
   return thunks;
 }
 

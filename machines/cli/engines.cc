@@ -66,9 +66,9 @@ Expected<void> EngineSet::make_code_memory(u64 bytes) {
   return {};
 }
 
-Expected<Engine*> EngineSet::load_llvm(bool keep_listing) {
+Expected<Engine*> EngineSet::load_llvm(bool keep_listing, RegionStore* store) {
   MIMUS_TRY(auto factory, llvm_factory());
-  const LlvmEngineConfig config{layout_, slab_.get(), host_.get(), keep_listing};
+  const LlvmEngineConfig config{layout_, slab_.get(), host_.get(), keep_listing, store};
   Error error;
   llvm_.reset(factory(&config, &error));
   if (!llvm_) return std::unexpected(error);
@@ -79,7 +79,7 @@ Expected<Engine*> EngineSet::load_llvm(bool keep_listing) {
 bool EngineSet::has_warm() const { return choice_->llvm && (choice_->need_llvm || !layout_.flat()); }
 
 std::string EngineSet::saved_code_identity() const {
-  if (!baseline_) return {};
+  if (!baseline_) return choice_->llvm ? fmt::format("llvm memory={}", u32(layout_.memory)) : "";
   return fmt::format("{} counted={}", baseline_->saved_code_identity(),
                      !has_warm()  ? "no"
                      : warm_rate_ ? "loops"
@@ -90,7 +90,9 @@ void EngineSet::configure(dbt::CodeConfig& config) {
   config.tiers.fallback = interp_.get();
   config.tiers.cold = baseline_ ? baseline_.get() : interp_.get();
   if (has_warm()) {
-    config.tiers.load_warm = [this, listing = bool(config.dump.wants)] { return load_llvm(listing); };
+    config.tiers.load_warm = [this, listing = bool(config.dump.wants)](RegionStore* store) {
+      return load_llvm(listing, store);
+    };
     config.tiers.warm_after = warm_after_;
     config.tiers.warm_rate = warm_rate_;
     config.tiers.warm_loops = choice_->baseline && warm_rate_ != 0;
@@ -107,7 +109,7 @@ void EngineSet::listen(std::unique_ptr<emit::CodeListener> listener) {
 }
 
 Expected<Engine*> EngineSet::to_show() {
-  if (choice_->need_llvm) return load_llvm(true);
+  if (choice_->need_llvm) return load_llvm(true, nullptr);
   return baseline_ ? baseline_.get() : interp_.get();
 }
 

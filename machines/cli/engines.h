@@ -15,6 +15,7 @@
 #include "backends/emit/thunks.h"
 #include "core/engine/engine.h"
 #include "core/engine/frontend.h"
+#include "core/engine/region_store.h"
 
 namespace mimus::cli {
 
@@ -43,7 +44,7 @@ class EngineSet {
  private:
   EngineSet(const Frontend& frontend, MemoryModel memory) : layout_{frontend.layout(), frontend.helpers(), memory} {}
   Expected<void> make_code_memory(u64 bytes);
-  Expected<Engine*> load_llvm(bool keep_listing);
+  Expected<Engine*> load_llvm(bool keep_listing, RegionStore* store);
   bool has_warm() const;
 
   struct Choice;  // a row of the table of choices

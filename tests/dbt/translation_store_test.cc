@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "accel/dbt/code_cache.h"
 #include "accel/dbt/dbt.h"
 #include "backends/baseline/engine.h"
 #include "backends/interp/interp.h"
@@ -124,6 +125,17 @@ class TranslationStoreTest : public testing::Test {
     return {riscv::hart(cpu->state()).x[10], counter(stats, "saved.hits"), counter(stats, "saved.misses"),
             counter(stats, "saved.rejected")};
   }
+  // As the translator completes the identity.
+  StoreConfig with_limits() const {
+    StoreConfig complete = store;
+    complete.identity += " insns=" + std::to_string(CodeConfig().max_block_insns);
+    return complete;
+  }
+  struct NoMemory final : CodeMemory {
+    std::span<const u8> read(GuestPa, u32, u8*) const override { return {}; }
+    Watch watch(GuestPa) override { return Watch::failed; }
+    void unwatch(GuestPa) override {}
+  };
   fs::path only_file() const {
     const auto files = folder.files();
     EXPECT_EQ(files.size(), 1u);
@@ -257,6 +269,29 @@ TEST_F(TranslationStoreTest, NothingIsKeptWhereNothingCanBe) {
   EXPECT_EQ(run().result, result);
   store.directory.clear();
   EXPECT_EQ(run().result, result);
+}
+
+TEST_F(TranslationStoreTest, RegionsAndTheirPlansAreFoundAgain) {
+  assemble(kProgram);
+  run();
+  const std::vector<u8> key{1, 2, 3, 4, 5}, value{9, 8, 7};
+  const GuestPc plan[] = {kCode, kCode + 8};
+  {
+    TranslationStore first(with_limits());
+    EXPECT_FALSE(first.find_region(kCode, key));
+    first.keep_region(kCode, key, value);
+    first.keep_plan(kCode, 3, plan);
+    NoMemory nothing;
+    CodeCache empty(nothing);
+    first.save(empty, nothing);
+  }
+  TranslationStore second(with_limits());
+  EXPECT_EQ(second.find_region(kCode, key), value);
+  EXPECT_FALSE(second.find_region(kCode + 2, key));
+  EXPECT_FALSE(second.find_region(kCode, std::vector<u8>{1, 2, 3, 4, 5, 6}));
+  EXPECT_TRUE(std::ranges::equal(second.find_plan(kCode, 3), plan));
+  EXPECT_TRUE(second.find_plan(kCode, 4).empty());
+  EXPECT_EQ(run().misses, 0u);  // the blocks are still there
 }
 
 // ---- damage ----

@@ -6,6 +6,7 @@
 #include "backends/interp/interp.h"
 #include "backends/llvm/compiler.h"
 #include "backends/llvm/engine.h"
+#include "backends/llvm/saved_region.h"
 #include "tests/ir/machine.h"
 #include "tests/ir/random_ir.h"
 
@@ -18,6 +19,20 @@ u64 from_environment(const char* name, u64 otherwise) {
   const char* text = getenv(name);
   return text ? std::strtoull(text, nullptr, 0) : otherwise;
 }
+
+class MemoryStore final : public RegionStore {
+ public:
+  std::optional<std::vector<u8>> find_region(GuestPc, std::span<const u8> key) override {
+    const auto at = kept.find({key.begin(), key.end()});
+    if (at == kept.end()) return std::nullopt;
+    ++hits;
+    return at->second;
+  }
+  void keep_region(GuestPc, std::vector<u8> key, std::vector<u8> value) override { kept[key] = std::move(value); }
+
+  std::map<std::vector<u8>, std::vector<u8>> kept;
+  u64 hits = 0;
+};
 
 class RandomLlvm : public ::testing::Test {
  protected:
@@ -32,6 +47,19 @@ class RandomLlvm : public ::testing::Test {
     compiler_ = *jit::Compiler::create();
     options_.odd_floats = false;
     options_.supports = [this](const ir::Inst& inst, std::span<const ir::Type> types) { return supports(inst, types); };
+  }
+
+  // From here on by an engine in a slab of its own, which keeps what it compiles and takes what has been kept.
+  void use_store() {
+    auto slab = *emit::CodeSlab::create(u64{256} << 20);
+    (void)slab->allocate(12345);
+    auto host = *emit::HostRuntime::create(*slab, layout());
+    Error error;
+    const LlvmEngineConfig config{runtime_layout(), slab.get(), host.get(), false, &store_};
+    llvm_.reset(mimus_make_llvm_engine(&config, &error));
+    ASSERT_TRUE(llvm_) << error.message;
+    slab_ = std::move(slab);
+    host_ = std::move(host);
   }
 
   bool supports(const ir::Inst& inst, std::span<const ir::Type> types) {
@@ -93,6 +121,7 @@ class RandomLlvm : public ::testing::Test {
 
   std::unique_ptr<emit::CodeSlab> slab_;
   std::unique_ptr<emit::HostRuntime> host_;
+  MemoryStore store_;
   std::unique_ptr<Engine> llvm_, interp_;
   std::unique_ptr<jit::Compiler> compiler_;
   std::map<std::string, bool> known_;
@@ -114,6 +143,31 @@ TEST_F(RandomLlvm, Floats) {
 TEST_F(RandomLlvm, Everything) { blocks(150); }
 
 TEST_F(RandomLlvm, Regions) { regions(60); }
+
+TEST_F(RandomLlvm, SavedRegions) {
+  use_store();
+  regions(40);
+  const size_t compiled = store_.kept.size();
+  EXPECT_EQ(store_.hits, 0u);
+  EXPECT_GE(compiled, 40u);
+  use_store();
+  regions(40);
+  EXPECT_EQ(store_.kept.size(), compiled);
+  EXPECT_EQ(store_.hits, 40u);
+}
+
+TEST_F(RandomLlvm, SavedRegionsAreReadAsFarAsTheyAreWhole) {
+  use_store();
+  regions(3);
+  for (const auto& [key, value] : store_.kept) {
+    EXPECT_TRUE(jit::read_region(value));
+    for (size_t length = 0; length < value.size(); length += 5)
+      EXPECT_FALSE(jit::read_region(std::span(value).first(length)));
+    std::vector<u8> longer = value;
+    longer.push_back(0);
+    EXPECT_FALSE(jit::read_region(longer));
+  }
+}
 
 // Slots of 64 bits that hold floats, boxed or not, merged at joins (float_slots.cc).
 TEST_F(RandomLlvm, FloatRegisters) {
