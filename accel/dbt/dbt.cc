@@ -5,11 +5,12 @@
 #include "accel/dbt/stats.h"
 #include "accel/dbt/system_code_memory.h"
 #include "accel/dbt/vcpu.h"
+#include "core/device/firmware_port.h"
 
 namespace mimus::dbt {
 namespace {
 
-class Dbt final : public Accelerator {
+class Dbt final : public Accelerator, public CpuPower {
  public:
   explicit Dbt(DbtConfig config)
       : config_(std::move(config)),
@@ -49,6 +50,8 @@ class Dbt final : public Accelerator {
   u32 cpu_count() const override { return u32(cpus_.size()); }
   CpuState& cpu(u32 index) override { return cpus_[index]->state(); }
   IrqSink& irq_sink(u32 cpu) override { return *cpus_[cpu]; }
+  CpuPower* cpu_power() override { return this; }
+  void start(u32 cpu, GuestPa entry, u64 context) override { cpus_[cpu]->power_on(entry, context); }
   void pause() override { safepoint_.stop_world(); }
   void resume() override { safepoint_.resume_world(); }
   void reset() override {

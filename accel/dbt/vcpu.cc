@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "core/device/firmware_port.h"
+
 namespace mimus::dbt {
 
 Vcpu::Vcpu(const DbtConfig& config, CodeCache& cache, Translator& translator, Safepoint& safepoint, u32 index,
@@ -40,6 +42,12 @@ void Vcpu::reset() {
   state_->reservation_size = 0;
   state_->leave = 0;
   waiting_ = false;
+  off_ = starts_off();
+  if (off_) state_->exit_request.store(1, std::memory_order_relaxed);
+  {
+    std::lock_guard lock(wake_mutex_);
+    start_.reset();
+  }
   timers_fired_ = 0;
   for (auto timer : timers_) config_.events.disarm(timer);
   tlbs_.flush({});
@@ -56,6 +64,8 @@ void Vcpu::drop_translations() {
 
 void Vcpu::start() {
   stop_ = false;
+  off_ = starts_off();
+  if (off_) state_->exit_request.store(1, std::memory_order_relaxed);
   thread_ = std::thread([this] { thread_main(); });
 }
 
@@ -73,6 +83,30 @@ void Vcpu::kick() {
   std::lock_guard lock(wake_mutex_);
   wake_pending_ = true;
   woken_.notify_one();
+}
+
+void Vcpu::power_on(GuestPa entry, u64 argument) {
+  {
+    std::lock_guard lock(wake_mutex_);
+    start_ = {entry, argument};
+  }
+  kick();
+}
+
+bool Vcpu::starts_off() const { return state_->firmware_port && !state_->firmware_port->is_on(state_->cpu_index); }
+
+// Of a CPU that is off: has it been told to start?
+bool Vcpu::take_start() {
+  std::optional<Start> start;
+  {
+    std::lock_guard lock(wake_mutex_);
+    start = std::exchange(start_, std::nullopt);
+  }
+  if (!start) return false;
+  reset();
+  off_ = false;
+  config_.frontend.start_at(*state_, start->entry, start->argument);
+  return true;
 }
 
 void Vcpu::set_irq(unsigned input, bool level) {
@@ -101,6 +135,11 @@ void Vcpu::handle_requests() {
   if (safepoint_.wanted()) {
     safepoint_.leave();
     safepoint_.enter();
+  }
+  if (off_ && !take_start()) {
+    sleep_until_woken();
+    state_->exit_request.store(1, std::memory_order_relaxed);  // look again
+    return;
   }
   if (u32 fired = timers_fired_.exchange(0)) {
     for (unsigned i = 0; i < kTimers; ++i) {
@@ -142,7 +181,7 @@ void Vcpu::thread_main() {
   while (!stop_.load(std::memory_order_relaxed)) {
     if (state_->exit_request.load(std::memory_order_acquire)) {
       handle_requests();
-      if (waiting_) continue;
+      if (waiting_ || off_) continue;
     }
     if (mode_dirty_) sync_mode();
     const bool by_edge = state_->leave == u32(Leave::edge);
@@ -287,6 +326,11 @@ void Vcpu::regime_changed() {
 
 void Vcpu::mode_changed() {
   mode_dirty_ = true;
+  state_->exit_request.store(1, std::memory_order_relaxed);
+}
+
+void Vcpu::power_off() {
+  off_ = true;
   state_->exit_request.store(1, std::memory_order_relaxed);
 }
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "accel/dbt/code_cache.h"
@@ -34,8 +35,9 @@ class Vcpu final : public CpuPort, public IrqSink {
   void start();
   void request_stop();
   void join();
-  void reset();  // outside the run loop
-  void kick();   // any thread: leave generated code and any wait soon
+  void reset();                                // outside the run loop
+  void power_on(GuestPa entry, u64 argument);  // any thread; when it is off
+  void kick();                                 // any thread: leave generated code and any wait soon
   CpuState& state() { return *state_; }
   TlbSet& tlbs() { return tlbs_; }
   u64 epoch() const { return epoch_.load(std::memory_order_relaxed); }
@@ -54,6 +56,7 @@ class Vcpu final : public CpuPort, public IrqSink {
   void regime_changed() override;
   void mode_changed() override;
   void interrupts_changed() override { state_->exit_request.store(1, std::memory_order_relaxed); }
+  void power_off() override;
   void wait_for_interrupt() override;
   u64 random() override;
 
@@ -72,6 +75,8 @@ class Vcpu final : public CpuPort, public IrqSink {
  private:
   void thread_main();
   void handle_requests();
+  bool starts_off() const;
+  bool take_start();
   void sync_mode();
   bool probe(GuestVa va, Access access, unsigned regime, Resolved& out);
   void sleep_until_woken();
@@ -91,6 +96,7 @@ class Vcpu final : public CpuPort, public IrqSink {
   JumpCache* jumps_ = nullptr;
   bool mode_dirty_ = true;
   bool waiting_ = false;
+  bool off_ = false;
   ir::Block scratch_;
   u8 rom_sink_[kPageSize];  // where writes to ROM go
 
@@ -102,6 +108,11 @@ class Vcpu final : public CpuPort, public IrqSink {
   std::mutex wake_mutex_;
   std::condition_variable woken_;
   bool wake_pending_ = false;
+  struct Start {
+    GuestPa entry;
+    u64 argument;
+  };
+  std::optional<Start> start_;  // under wake_mutex_
   std::thread thread_;
 };
 

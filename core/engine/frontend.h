@@ -59,6 +59,8 @@ class Frontend {
   // -- CPU state --
   virtual std::unique_ptr<CpuState, void (*)(CpuState*)> make_state(u32 cpu_index) const = 0;
   virtual void reset(CpuState& state) const = 0;
+  // In the reset state: firmware starts the CPU at `entry`, with `argument` where the ISA's convention has it.
+  virtual void start_at(CpuState& state, GuestPc entry, u64 /*argument*/) const { state.pc = entry; }
   // The reset state of a thread of a process (core/engine/process.h): the lowest privilege, with everything switched on
   // that operating systems give to programs. From then on exceptions go to CpuPort::user_exception.
   virtual void reset_user(CpuState& state) const = 0;

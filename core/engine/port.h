@@ -27,6 +27,7 @@ class CpuPort {
   virtual void regime_changed() = 0;                  // CpuState::regime has changed
   virtual void mode_changed() = 0;                    // Frontend::mode_key may have changed: sets leave = dispatch
   virtual void interrupts_changed() = 0;  // enables or pending bits changed: the run loop looks before going on
+  virtual void power_off() {}             // off when generated code has been left, until CpuPower::start
   virtual void wait_for_interrupt() = 0;  // sleeps when generated code has been left, until frontend.wakes()
   virtual u64 random() = 0;               // entropy for seed / RNDR
   // A CPU that Frontend::reset_user has made reports its exceptions here, state.pc being the instruction's address. The

@@ -8,6 +8,7 @@
 #include "accel/dbt/dbt.h"
 #include "backends/baseline/engine.h"
 #include "backends/interp/interp.h"
+#include "core/device/firmware_port.h"
 #include "frontends/riscv/riscv.h"
 #include "tests/isa/assembler.h"
 
@@ -99,6 +100,41 @@ class RunLoopTest : public testing::TestWithParam<bool> {  // with the baseline 
   std::unique_ptr<emit::HostRuntime> host;
   std::unique_ptr<Engine> interp, baseline;
 };
+
+// Firmware that starts hart 0 alone.
+struct OneHart final : FirmwarePort {
+  Answer call(u32, u64, u64, u64, u64) override { return {}; }
+  bool is_on(u32 cpu) override { return cpu == 0; }
+};
+
+TEST_P(RunLoopTest, CpusAreStartedAndStoppedByFirmware) {
+  load(R"(csrrs a0, mhartid, zero
+          slli a0, a0, 3
+          li t0, 0x80002000
+          add t0, t0, a0
+          li t1, 1
+          amoadd.d zero, t1, (t0)
+    again: wfi
+          j again)");
+  OneHart firmware;
+  auto dbt = make();
+  for (u32 i = 0; i < kHarts; i++) dbt->cpu(i).firmware_port = &firmware;
+  ASSERT_TRUE(dbt->start());
+  wait_for(0, 1);
+  dbt->irq_sink(2).set_irq(7, true);  // wakes nobody
+  dbt->cpu_power()->start(2, kRam, 0);
+  wait_for(16, 1);
+  dbt->pause();
+  dbt->cpu(2).port->power_off();
+  dbt->resume();
+  dbt->cpu_power()->start(2, kRam, 0);
+  wait_for(16, 2);
+  dbt->stop();
+  EXPECT_EQ(counter(0), 1u);
+  EXPECT_EQ(counter(8), 0u);
+  EXPECT_EQ(counter(16), 2u);
+  EXPECT_EQ(counter(24), 0u);
+}
 
 TEST_P(RunLoopTest, HartsStormWhileTheWorldStopsAndCodeIsRewritten) {
   auto dbt = make();
