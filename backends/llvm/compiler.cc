@@ -122,7 +122,12 @@ Expected<void> Compiler::start() {
   if (!target) return fail("LLVM has no x86-64 target: " + error);
   const auto host = llvm::sys::getHostCPUFeatures();
   const auto has = [&](const char* name) { return host.lookup(name); };
-  features_ = {.fma = has("fma"), .pclmul = has("pclmul"), .sse41 = has("sse4.1")};
+  features_ = {.fma = has("fma"),
+               .pclmul = has("pclmul"),
+               .ssse3 = has("ssse3"),
+               .sse41 = has("sse4.1"),
+               .aes = has("aes"),
+               .sha = has("sha")};
   llvm::TargetOptions options;
   options.UniqueSectionNames = false;
   options.TrapUnreachable = false;

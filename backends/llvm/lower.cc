@@ -12,8 +12,9 @@ using llvm::Value;
 const std::array<LowerFn, ir::kOpCount>& lower_table() {
   static const auto table = [] {
     std::array<LowerFn, ir::kOpCount> t{};
-    const std::span<const LowerRow> groups[] = {integer_rows(), bit_rows(),     memory_rows(), atomic_rows(),
-                                                float_rows(),   convert_rows(), vector_rows(), vector_memory_rows()};
+    const std::span<const LowerRow> groups[] = {integer_rows(), bit_rows(),           memory_rows(),
+                                                atomic_rows(),  float_rows(),         convert_rows(),
+                                                vector_rows(),  vector_memory_rows(), crypto_rows()};
     for (const auto& group : groups)
       for (const LowerRow& row : group) t[unsigned(row.op)] = row.lower;
     t[unsigned(ir::Op::begin_insn)] = [](Lowering& l, const ir::Inst& i) { return l.lower_begin_insn(i); };

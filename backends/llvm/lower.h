@@ -38,11 +38,12 @@ std::span<const LowerRow> float_rows();
 std::span<const LowerRow> convert_rows();
 std::span<const LowerRow> vector_rows();
 std::span<const LowerRow> vector_memory_rows();
+std::span<const LowerRow> crypto_rows();
 const std::array<LowerFn, ir::kOpCount>& lower_table();
 
 // What the host offers beyond x86-64's baseline, as far as the lowering cares.
 struct HostFeatures {
-  bool fma = false, pclmul = false, sse41 = false;
+  bool fma = false, pclmul = false, ssse3 = false, sse41 = false, aes = false, sha = false;
 };
 
 // A piece of code that is made outside LLVM (stubs.h). Its index is the N of symbol "exit.N" and of its link cell.

@@ -101,7 +101,19 @@ Value* carryless_product(Lowering& l, const Inst& i) {
   return l.b.CreateBitCast(product, l.b.getInt128Ty());
 }
 
+// Lanes of up to 16 bits: one addend for each bit of b.
+Value* carryless_lanes(Lowering& l, const Inst& i) {
+  const unsigned width = i.type.lane_bits();
+  Value* product = llvm::Constant::getNullValue(l.type(i.type));
+  for (unsigned n = 0; n < width; ++n) {
+    Value* bit = l.b.CreateAShr(l.b.CreateShl(l.arg(i, 1), width - 1 - n), width - 1);
+    product = l.b.CreateXor(product, l.b.CreateAnd(l.b.CreateShl(l.arg(i, 0), n), bit));
+  }
+  return product;
+}
+
 Value* carryless_low(Lowering& l, const Inst& i) {
+  if (i.type.is_vector() && i.type.lane_bits() <= 16) return carryless_lanes(l, i);
   Value* product = carryless_product(l, i);
   return product ? l.b.CreateTrunc(product, l.type(i.type)) : nullptr;
 }

@@ -39,6 +39,11 @@ Value* pick_lanes(Lowering& l, const Inst& i) {
   if (!fits(l, i)) return nullptr;
   auto& b = l.b;
   Value *from = l.arg(i, 0), *index = l.arg(i, 1);
+  if (i.type == ir::vec(ir::Elem::i8, 16) && i.type == l.arg_type(i, 1) && l.features.ssse3) {
+    // PSHUFB gives 0 where bit 7 is set: so it is from 16 on.
+    Value* far = l.intrinsic(llvm::Intrinsic::uadd_sat, {index->getType()}, {index, l.splat(i.type, 0x70)});
+    return l.intrinsic(llvm::Intrinsic::x86_ssse3_pshuf_b_128, {}, {from, far});
+  }
   const ir::Type index_type = l.arg_type(i, 1);
   const unsigned lanes = i.type.lanes;
   llvm::Type* element = index->getType()->getScalarType();
@@ -51,6 +56,29 @@ Value* pick_lanes(Lowering& l, const Inst& i) {
     result = b.CreateInsertElement(result, b.CreateExtractElement(from, at), k);
   }
   return valid ? b.CreateSelect(valid, result, llvm::Constant::getNullValue(from->getType())) : result;
+}
+
+// -- products of half lanes --
+
+Value* low_half(Lowering& l, Value* v, bool sign) {
+  const unsigned half = v->getType()->getScalarSizeInBits() / 2;
+  Value* up = l.b.CreateShl(v, half);
+  return sign ? l.b.CreateAShr(up, half) : l.b.CreateLShr(up, half);
+}
+template <bool kSign>
+Value* multiply_low(Lowering& l, const Inst& i) {
+  if (i.type.lane_bits() == 1) return llvm::Constant::getNullValue(l.type(i.type));
+  return l.b.CreateMul(low_half(l, l.arg(i, 0), kSign), low_half(l, l.arg(i, 1), kSign));
+}
+Value* multiply_pairs(Lowering& l, const Inst& i) {
+  if (i.type.lane_bits() == 1) return llvm::Constant::getNullValue(l.type(i.type));
+  if (i.type == ir::vec(ir::Elem::i32, 4)) {
+    llvm::Type* halves = l.type(ir::vec(ir::Elem::i16, 8));
+    return l.intrinsic(llvm::Intrinsic::x86_sse2_pmadd_wd, {},
+                       {l.b.CreateBitCast(l.arg(i, 0), halves), l.b.CreateBitCast(l.arg(i, 1), halves)});
+  }
+  const auto high = [&](unsigned n) { return l.b.CreateAShr(l.arg(i, n), i.type.lane_bits() / 2); };
+  return l.b.CreateAdd(multiply_low<true>(l, i), l.b.CreateMul(high(0), high(1)));
 }
 
 template <llvm::Intrinsic::ID kId>
@@ -76,6 +104,9 @@ constexpr LowerRow kRows[] = {
     {Op::reduce_or, reduce<llvm::Intrinsic::vector_reduce_or>},
     {Op::reduce_umax, reduce<llvm::Intrinsic::vector_reduce_umax>},
     {Op::mask_bits, mask_bits},
+    {Op::smul_low, multiply_low<true>},
+    {Op::umul_low, multiply_low<false>},
+    {Op::mul_pairs, multiply_pairs},
 };
 
 }  // namespace

@@ -49,6 +49,9 @@ enum class TypeRule : u8 {
   shuffle,     // a = b = r vector
   reduce,      // a int vector, r its element
   mask_bits,   // a = i1 lanes (at most 64), r = i64
+  v2i64,       // r = a = b = c = v2i64
+  v4i32,       // r = a = b = c = v4i32
+  v16i8,       // r = a = b = c = v16i8
   slot_read,   // r = type of the slot
   slot_write,  // a = type of the slot
   flags,       // a = b = c int; no result

@@ -80,6 +80,9 @@ constexpr Rule kRules[] = {
     /* shuffle */ [](const Types& t) { return t.r.is_vector() && t.a == t.r && t.b == t.r; },
     /* reduce */ [](const Types& t) { return t.a.is_int() && vector_of(t.a, t.r); },
     /* mask_bits */ [](const Types& t) { return t.a.elem == Elem::i1 && t.a.lanes <= 64 && t.r == i64; },
+    /* v2i64 */ [](const Types& t) { return t.r == vec(Elem::i64, 2) && same_types(t, 3); },
+    /* v4i32 */ [](const Types& t) { return t.r == vec(Elem::i32, 4) && same_types(t, 3); },
+    /* v16i8 */ [](const Types& t) { return t.r == vec(Elem::i8, 16) && same_types(t, 3); },
     /* slot_read */ [](const Types& t) { return !t.r.is_void(); },  // against the slot: check_slot
     /* slot_write */ [](const Types& t) { return t.r.is_void(); },
     /* flags */ [](const Types& t) { return t.r.is_void() && t.a.is_int() && t.a == t.b && t.a == t.c; },

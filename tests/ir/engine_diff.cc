@@ -81,8 +81,11 @@ class Court {
     watchdog_.run(b, *got);
     verdict.difference = a.difference(b);
     const bool edges = a.state().leave == u32(Leave::edge) && b.state().leave == a.state().leave;
-    if (edges && !options_.optimise && a.state().left_edge != b.state().left_edge)
-      verdict.difference += fmt::format("edge: {} != {}\n", a.state().left_edge, b.state().left_edge);
+    if (edges && !options_.optimise) {  // engines number them as they like
+      const CodeEdge &wanted = expected->edges()[a.state().left_edge], &taken = got->edges()[b.state().left_edge];
+      if (wanted.block != taken.block || wanted.exit != taken.exit || wanted.to_return != taken.to_return)
+        verdict.difference += fmt::format("edge: {}.{} != {}.{}\n", wanted.block, wanted.exit, taken.block, taken.exit);
+    }
     if (!verdict.fine()) verdict.listing = got->dump();
     return verdict;
   }

@@ -56,6 +56,10 @@ class Generator {
   void shuffle(Op op);
   void reduce(Op op);
   void mask_bits(Op op);
+  void v2i64(Op op) { fixed(op, vec(Elem::i64, 2)); }
+  void v4i32(Op op) { fixed(op, vec(Elem::i32, 4)); }
+  void v16i8(Op op) { fixed(op, vec(Elem::i8, 16)); }
+  void fixed(Op op, Type type);
   void slot_read(Op op);
   void slot_write(Op op);
   void flags(Op op);
@@ -98,14 +102,15 @@ class Generator {
 };
 
 const Generator::Make Generator::kMake[] = {
-    &Generator::none,     &Generator::any,       &Generator::same,      &Generator::fsame,      &Generator::compare,
-    &Generator::fcompare, &Generator::carry,     &Generator::adc,       &Generator::select,     &Generator::widen,
-    &Generator::narrow,   &Generator::bitcast,   &Generator::pair,      &Generator::crc,        &Generator::fclass,
-    &Generator::fconvert, &Generator::fto_int,   &Generator::ffrom_int, &Generator::unbox,      &Generator::box,
-    &Generator::splat,    &Generator::lane_get,  &Generator::lane_set,  &Generator::same_elem,  &Generator::shuffle,
-    &Generator::reduce,   &Generator::mask_bits, &Generator::slot_read, &Generator::slot_write, &Generator::flags,
-    &Generator::load,     &Generator::store,     &Generator::store_c,   &Generator::amo,        &Generator::cas,
-    &Generator::helper,   &Generator::exit,      &Generator::effect,
+    &Generator::none,      &Generator::any,        &Generator::same,      &Generator::fsame,     &Generator::compare,
+    &Generator::fcompare,  &Generator::carry,      &Generator::adc,       &Generator::select,    &Generator::widen,
+    &Generator::narrow,    &Generator::bitcast,    &Generator::pair,      &Generator::crc,       &Generator::fclass,
+    &Generator::fconvert,  &Generator::fto_int,    &Generator::ffrom_int, &Generator::unbox,     &Generator::box,
+    &Generator::splat,     &Generator::lane_get,   &Generator::lane_set,  &Generator::same_elem, &Generator::shuffle,
+    &Generator::reduce,    &Generator::mask_bits,  &Generator::v2i64,     &Generator::v4i32,     &Generator::v16i8,
+    &Generator::slot_read, &Generator::slot_write, &Generator::flags,     &Generator::load,      &Generator::store,
+    &Generator::store_c,   &Generator::amo,        &Generator::cas,       &Generator::helper,    &Generator::exit,
+    &Generator::effect,
 };
 
 // -- types and values --
@@ -388,6 +393,14 @@ void Generator::reduce(Op op) {
   if (t.is_vector()) put(op, {t.elem}, {value(t)});
 }
 void Generator::mask_bits(Op op) { put(op, i64, {value({Elem::i1, u16(1u << below(7))})}); }
+void Generator::fixed(Op op, Type type) {
+  const u64 imm = op == Op::clmul_wide ? below(2) : 0;
+  const Any a = value(type);
+  if (info(op).arity == 1) return put(op, type, {a}, imm);
+  const Any b = value(type);
+  if (info(op).arity == 2) return put(op, type, {a, b}, imm);
+  put(op, type, {a, b, value(type)}, imm);
+}
 void Generator::slot_read(Op) {
   const SlotId slot = SlotId(below(layout().slots.size()));
   if (slot != kSlotFuel && slot != kSlotPc && supported(Op::read, layout().slots[slot].type, {}, slot, 0))
@@ -525,7 +538,7 @@ bool Generator::wanted(Op op) const {
   const bool fp = rule == TypeRule::fsame || (rule >= TypeRule::fclass && rule <= TypeRule::box) ||
                   rule == TypeRule::fcompare || has(row.effects, Effects::fp_env);
   if (fp) return options_.floats;
-  const bool vector = (rule >= TypeRule::splat && rule <= TypeRule::mask_bits) || op == Op::constant_wide;
+  const bool vector = (rule >= TypeRule::splat && rule <= TypeRule::v16i8) || op == Op::constant_wide;
   return !vector || options_.vectors;
 }
 
