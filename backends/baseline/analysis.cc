@@ -80,7 +80,7 @@ void Analysis::shape_of(u32 index) {
   const auto fuse = [&](unsigned k) { facts_[inst.args[k]].shape = Shape::fused; };
   switch (inst.op) {
     case Op::constant:
-      if (is_word(inst.type)) facts_[index].shape = Shape::constant;
+      if (is_word(inst.type) || is_block(inst.type)) facts_[index].shape = Shape::constant;
       break;
     case Op::load:
       // sign-extended at once if that is wanted and nobody wants zeros
@@ -92,6 +92,12 @@ void Analysis::shape_of(u32 index) {
       break;
     case Op::zext:
     case Op::sext: {
+      if (is_block(inst.type)) {
+        const bool compares = inst.op == Op::sext && is_compare(def(0).op);
+        if (host_.vectors && compares && block_->insts[def(0).args[0]].type == inst.type && fusable(inst.args[0]))
+          fuse(0);
+        break;
+      }
       const Ext wanted = inst.op == Op::zext ? Ext::zero : Ext::sign;
       if (is_scalar_int(inst.type) && facts_[inst.args[0]].ext == wanted &&
           facts_[inst.args[0]].shape != Shape::constant)
@@ -100,6 +106,7 @@ void Analysis::shape_of(u32 index) {
     }
     case Op::bitcast:
       if (is_word(inst.type) && is_word(def(0).type)) make_view(index, inst.args[0], facts_[inst.args[0]].ext);
+      if (is_block(inst.type) && is_block(def(0).type)) make_view(index, inst.args[0], Ext::any);
       break;
     case Op::unbox:
       if (def(0).op == Op::box && block_->insts[def(0).args[0]].type == inst.type)
@@ -126,11 +133,17 @@ void Analysis::shape_of(u32 index) {
       break;
     case Op::fma:  // the sign of a NaN operand is lost, which only x86 would show
       if (const auto attr = ir::FpAttr::unpack(inst.attr);
-          attr.rule != ir::IntRule::riscv || attr.flush || !host_fma_ || !host_has(attr.rounding))
+          attr.rule != ir::IntRule::riscv || attr.flush || !host_.fma || !host_has(attr.rounding))
         break;
       for (unsigned k = 0; k < 3; ++k)
         if (def(k).op == Op::fneg && fusable(inst.args[k]) && (inst.type == ir::f32 || inst.type == ir::f64)) fuse(k);
       break;
+    case Op::aes_mix:
+    case Op::aes_inv_mix: {
+      const Op before = inst.op == Op::aes_mix ? Op::aes_sub_shift : Op::aes_inv_sub_shift;
+      if (host_.aes && def(0).op == before && fusable(inst.args[0])) fuse(0);
+      break;
+    }
     case Op::write:
       if (def(0).op == Op::box && fusable(inst.args[0]) && block_->insts[def(0).args[0]].type == ir::f32 &&
           layout_.slots[inst.imm].pin == 0)

@@ -38,6 +38,9 @@ struct Facts {
   bool group_writes = false;
 };
 
+// A vector that fills an SSE register.
+constexpr bool is_block(ir::Type type) { return type.is_vector() && type.bits() == 128 && type.elem != ir::Elem::i1; }
+
 // Number of operands, from a table smaller than the op table (which the compiler would keep missing in the cache).
 inline unsigned operand_count(const ir::Inst& inst) {
   static constexpr auto kArity = [] {
@@ -66,9 +69,13 @@ static_assert(ir::Rounding::rup < ir::Rounding::rmm && ir::Rounding::rtz < ir::R
 
 class Analysis {
  public:
-  // `host_fma`: multiply-adds become host instructions, which take negated operands for nothing.
-  Analysis(const StateLayout& layout, std::span<const HelperDesc> helpers, bool host_fma)
-      : layout_(layout), helpers_(helpers), host_fma_(host_fma) {}
+  // What becomes host instructions that take the work of their operands with them: multiply-adds negations, extensions
+  // of lane masks comparisons, AES rounds their first half.
+  struct Fusions {
+    bool fma, vectors, aes;
+  };
+  Analysis(const StateLayout& layout, std::span<const HelperDesc> helpers, Fusions host)
+      : layout_(layout), helpers_(helpers), host_(host) {}
 
   void run(const ir::Block& block);
   const Facts& operator[](ir::ValueId id) const { return facts_[id]; }
@@ -89,7 +96,7 @@ class Analysis {
 
   const StateLayout& layout_;
   std::span<const HelperDesc> helpers_;
-  bool host_fma_;
+  Fusions host_;
   const ir::Block* block_ = nullptr;
   std::vector<Facts> facts_;
   struct Sweep {               // about each instruction's value, while the sweeps run

@@ -33,7 +33,8 @@ Compiler::Compiler(const RuntimeLayout& layout, Assists& assists, emit::CodeSlab
       slab_(slab),
       host_(host),
       features_(host.features()),
-      facts_(layout.state, layout.helpers, host.features().fma),
+      facts_(layout.state, layout.helpers,
+             {host.features().fma, host.features().avx, host.features().avx && host.features().aes}),
       regs_(a_, facts_, host) {}
 
 Compiler::Outcome Compiler::compile(const ir::Region& region, const PrepareOptions& options, u8* window, u32 bytes,
@@ -103,8 +104,10 @@ void Compiler::emit_inst(u32 index) {
   const Inst& inst = block_->insts[index];
   index_ = index;
   regs_.begin(index);
-  if (const Handler handler = kHandlers[unsigned(inst.op)]; handler && fits_handler(inst))
+  if (const Handler handler = kVectorHandlers[unsigned(inst.op)]; handler && fits_vector_handler(inst))
     (this->*handler)(inst);
+  else if (const Handler scalar = kHandlers[unsigned(inst.op)]; scalar && fits_handler(inst))
+    (this->*scalar)(inst);
   else
     fallback(inst);
   regs_.end(index);
@@ -120,6 +123,11 @@ bool Compiler::fits_handler(const Inst& inst) const {
   bool wide = is_wide(inst.type);
   for (unsigned i = 0; i < count; ++i) wide |= is_wide(type_of(inst.args[i]));
   return !wide;
+}
+
+// The result or the first operand fills an SSE register.
+bool Compiler::fits_vector_handler(const Inst& inst) const {
+  return features_.avx && (is_block(inst.type) || (operand_count(inst) && is_block(type_of(inst.args[0]))));
 }
 
 void Compiler::refuse(const Inst& inst) {
@@ -265,12 +273,17 @@ void Compiler::uncount_insns(u32 count) {
 
 // ---- the table ----
 
+#define HANDLER(op, function) table[unsigned(Op::op)] = &Compiler::function;
 const std::array<Compiler::Handler, ir::kOpCount> Compiler::kHandlers = [] {
   std::array<Handler, ir::kOpCount> table{};
-#define HANDLER(op, function) table[unsigned(Op::op)] = &Compiler::function;
   MIMUS_BASELINE_HANDLERS(HANDLER)
-#undef HANDLER
   return table;
 }();
+const std::array<Compiler::Handler, ir::kOpCount> Compiler::kVectorHandlers = [] {
+  std::array<Handler, ir::kOpCount> table{};
+  MIMUS_BASELINE_VECTOR_HANDLERS(HANDLER)
+  return table;
+}();
+#undef HANDLER
 
 }  // namespace mimus::baseline

@@ -78,7 +78,7 @@ class Compiler {
 
  private:
   using Handler = void (Compiler::*)(const ir::Inst&);
-  static const std::array<Handler, ir::kOpCount> kHandlers;
+  static const std::array<Handler, ir::kOpCount> kHandlers, kVectorHandlers;
 
   // A value on its way to memory: one of a register, an SSE register, a sign-extended immediate that fits 32 bits.
   struct Stored {
@@ -122,6 +122,7 @@ class Compiler {
     bool reprobe = false;                                 // the page may be in the TLB all the same
     std::array<int, 4> x = {kNone, kNone, kNone, kNone};  // SSE registers
     const interp::SingleOp* single = nullptr;
+    std::array<u64, 2> constant = {};
   };
   Cold& add_cold(void (Compiler::*emit)(const Cold&));  // the reference holds until the next one
   void flush_cold();
@@ -133,6 +134,7 @@ class Compiler {
   void emit_entry(const ir::Block& block);
   void emit_inst(u32 index);
   bool fits_handler(const ir::Inst& inst) const;
+  bool fits_vector_handler(const ir::Inst& inst) const;
   void refuse(const ir::Inst& inst);
   void note_pc(GuestPc pc);
   void relocate(Reloc kind, u32 behind);
@@ -345,6 +347,43 @@ class Compiler {
   void cold_fto_s(const Cold&);
   void cold_fto_u(const Cold&);
   void cold_unbox(const Cold&);
+
+  // -- vectors of 128 bits, with AVX (ops_vector.cc, ops_vector_shift.cc, ops_vector_lanes.cc, ops_vector_crypto.cc) --
+  void vector_constant(const ir::Inst&);
+  void vector_binary(const ir::Inst&);
+  void vector_andn(const ir::Inst&);
+  void vector_not(const ir::Inst&);
+  void vector_neg(const ir::Inst&);
+  void vector_shift(const ir::Inst&);
+  void vector_rotate(const ir::Inst&);
+  void vector_popcount(const ir::Inst&);
+  void vector_bitreverse(const ir::Inst&);
+  void vector_extend(const ir::Inst&);
+  void vector_compare(const ir::Inst& compare);
+  void vector_splat(const ir::Inst&);
+  void vector_lane_get(const ir::Inst&);
+  void vector_lane_set(const ir::Inst&);
+  void vector_lane_pick(const ir::Inst&);
+  void vector_shuffle(const ir::Inst&);
+  void vector_reduce(const ir::Inst&);
+  void vector_clmul_wide(const ir::Inst&);
+  void vector_aes(const ir::Inst&);
+  void vector_aes_mix(const ir::Inst&);
+  void vector_sha1(const ir::Inst&);
+  void vector_sha256_rounds(const ir::Inst&);
+  void vector_sha256_msg(const ir::Inst&);
+  bool vector_sequence(const ir::Inst&);
+  bool vector_shuffle_one(const Xbyak::Xmm& to, int from, std::span<const u8> bytes);
+  // Calls f with 16 bytes of memory as an operand. f emits one instruction without an immediate.
+  template <class F>
+  void with_constant(u64 low, u64 high, F&& f) {
+    const int here = 0;  // patched when it is known where the constant lies
+    f(static_cast<const Xbyak::Operand&>(Xbyak::util::ptr[Xbyak::util::rip + here]));
+    Cold& constant = add_cold(&Compiler::cold_constant);
+    constant.from = {a_.offset()};
+    constant.constant = {low, high};
+  }
+  void cold_constant(const Cold&);
 
   // -- ops done by the interpreter's functions (ops_fallback.cc) --
   void fallback(const ir::Inst& inst);

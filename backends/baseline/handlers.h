@@ -34,4 +34,22 @@
   X(ffrom_s, op_ffrom) X(ffrom_u, op_ffrom) X(unbox, op_unbox) X(box, op_box) \
   X(pending_flags, op_pending_flags) \
   X(helper, op_helper) X(exit_if, op_exit_if) X(end, op_end)
+
+// Of vectors that fill an SSE register: the result or the first operand is one.
+#define MIMUS_BASELINE_VECTOR_HANDLERS(X) \
+  X(constant_wide, vector_constant) \
+  X(add, vector_binary) X(sub, vector_binary) X(mul, vector_binary) X(and_, vector_binary) X(or_, vector_binary) \
+  X(xor_, vector_binary) X(smin, vector_binary) X(smax, vector_binary) X(umin, vector_binary) X(umax, vector_binary) \
+  X(sat_sadd, vector_binary) X(sat_uadd, vector_binary) X(sat_ssub, vector_binary) X(sat_usub, vector_binary) \
+  X(smulh, vector_binary) X(umulh, vector_binary) X(smul_low, vector_binary) X(umul_low, vector_binary) \
+  X(mul_pairs, vector_binary) X(andn, vector_andn) X(not_, vector_not) X(neg, vector_neg) \
+  X(shl, vector_shift) X(lshr, vector_shift) X(ashr, vector_shift) X(rotl, vector_rotate) X(rotr, vector_rotate) \
+  X(popcount, vector_popcount) X(bitreverse, vector_bitreverse) \
+  X(sext, vector_extend) X(zext, vector_extend) \
+  X(splat, vector_splat) X(lane_get, vector_lane_get) X(lane_set, vector_lane_set) X(lane_pick, vector_lane_pick) \
+  X(shuffle, vector_shuffle) X(reduce_add, vector_reduce) X(reduce_or, vector_reduce) \
+  X(clmul_wide, vector_clmul_wide) X(aes_sub_shift, vector_aes) X(aes_inv_sub_shift, vector_aes) \
+  X(aes_mix, vector_aes_mix) X(aes_inv_mix, vector_aes_mix) X(sha1_ch, vector_sha1) X(sha1_parity, vector_sha1) \
+  X(sha1_maj, vector_sha1) X(sha256_rounds2, vector_sha256_rounds) X(sha256_msg1, vector_sha256_msg) \
+  X(sha256_msg2, vector_sha256_msg)
 // clang-format on

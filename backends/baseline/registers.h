@@ -153,6 +153,7 @@ class Registers {
   bool take_stack(Value& v, unsigned words);
   void load_gpr(int number, u32 root);
   void load_xmm(int number, u32 root);
+  void load_block(const Xbyak::Xmm& to, const ir::Inst& constant);
   void load_narrow_xmm(const Xbyak::Xmm& to, const Xbyak::RegExp& where, unsigned bytes);  // 1 or 2 bytes
   void own_gpr(int number, u32 root) {
     gpr_owner_[number] = root;

@@ -82,6 +82,7 @@ void Registers::load_xmm(int r, u32 root) {
   const Xbyak::Xmm to(r);
   const unsigned bytes = bytes_of_root(root);
   if (facts_[root].shape == Shape::constant && v.gpr == kNone) {
+    if (bytes == 16) return load_block(to, block_->insts[root]);
     const u64 imm = mimus::bits(block_->insts[root].imm, 0, block_->insts[root].type.bits());
     if (imm == 0) return a_.xorps(to, to);
     const int t = temp();
@@ -106,6 +107,18 @@ void Registers::load_xmm(int r, u32 root) {
   } else {
     failure_ = "a value without a place";
   }
+}
+
+// A constant of equal lanes.
+void Registers::load_block(const Xbyak::Xmm& to, const ir::Inst& constant) {
+  u64 imm = mimus::bits(constant.imm, 0, std::min(constant.type.lane_bits(), 64u));
+  for (unsigned width = constant.type.lane_bits(); width < 64; width *= 2) imm |= imm << width;
+  if (imm == 0) return a_.xorps(to, to);
+  if (imm == ~u64{0}) return a_.pcmpeqd(to, to);
+  const int t = temp();
+  a_.mov(Xbyak::Reg64(t), imm);
+  a_.movq(to, Xbyak::Reg64(t));
+  a_.punpcklqdq(to, to);
 }
 
 void Registers::load_narrow_xmm(const Xbyak::Xmm& to, const Xbyak::RegExp& where, unsigned bytes) {

@@ -13,6 +13,8 @@ HostFeatures HostFeatures::probe() {
   f.popcnt = CPU_FEATURE_ACTIVE(POPCNT);
   f.movbe = CPU_FEATURE_ACTIVE(MOVBE);
   f.pclmul = CPU_FEATURE_ACTIVE(PCLMULQDQ);
+  f.aes = CPU_FEATURE_ACTIVE(AES);
+  f.sha = CPU_FEATURE_ACTIVE(SHA);
   f.ssse3 = CPU_FEATURE_ACTIVE(SSSE3);
   f.sse41 = CPU_FEATURE_ACTIVE(SSE4_1);
   f.sse42 = CPU_FEATURE_ACTIVE(SSE4_2);

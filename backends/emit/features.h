@@ -10,6 +10,8 @@ struct HostFeatures {
   bool popcnt = false;
   bool movbe = false;
   bool pclmul = false;
+  bool aes = false;
+  bool sha = false;
   bool ssse3 = false;
   bool sse41 = false;
   bool sse42 = false;  // crc32
