@@ -1,6 +1,7 @@
 // The disassembler: expands the words of mnemonics (in braces) and operands of instructions.def.
 #include <fmt/format.h>
 
+#include "frontends/aarch64/disassemble_simd.h"
 #include "frontends/aarch64/sysreg.h"
 #include "frontends/aarch64/table.h"
 
@@ -210,6 +211,7 @@ std::string disassemble(const Insn& insn, GuestPc pc) {
     if (optional) text.resize(text.size() - 2);  // ", "
     for (const Word& w : kWords)
       if (w.word == word) text += w.print(insn, pc);
+    text += simd_word(insn, word);
     format.remove_prefix(length);
   }
   return text;

@@ -22,7 +22,7 @@ constexpr u8 kRoundingControl[4] = {0, 2, 1, 3};
 }  // namespace
 
 u64 read_fpsr(const Aarch64State& s) {
-  u64 value = s.fpsr_qc ? kFpsrQc : 0;
+  u64 value = s.fpsr_qc[0] | s.fpsr_qc[1] ? kFpsrQc : 0;
   for (FlagPair p : kFlags) value |= bit(s.guest_mxcsr, p.mxcsr) ? p.fpsr : 0;
   if (s.fpsr_idc || ((s.fpcr & kFpcrFz) && (s.guest_mxcsr & kMxcsrDe))) value |= kFpsrIdc;
   return value;
@@ -31,7 +31,8 @@ u64 read_fpsr(const Aarch64State& s) {
 void write_fpsr(Aarch64State& s, u64 value) {
   s.guest_mxcsr &= ~u32{0x3f};
   for (FlagPair p : kFlags) s.guest_mxcsr |= value & p.fpsr ? 1u << p.mxcsr : 0;
-  s.fpsr_qc = (value & kFpsrQc) != 0;
+  s.fpsr_qc[0] = (value & kFpsrQc) != 0;
+  s.fpsr_qc[1] = 0;
   s.fpsr_idc = (value & kFpsrIdc) != 0;
 }
 

@@ -30,7 +30,8 @@ void reset_state(Aarch64State& s) {
   s.n = s.z = s.c = s.v = 0;
   s.current_el = s.sp_select = 1;
   s.daif = 0xf;
-  s.fpcr = s.fpsr_qc = s.fpsr_idc = s.pstate_ssbs = s.pstate_dit = 0;
+  std::ranges::fill(s.fpsr_qc, 0);
+  s.fpcr = s.fpsr_idc = s.pstate_ssbs = s.pstate_dit = 0;
   s.guest_mxcsr = 0x1f80;
   s.tpidr_el0 = s.tpidrro_el0 = 0;
   s.elr_el1 = s.spsr_el1 = s.esr_el1 = s.far_el1 = s.vbar_el1 = 0;

@@ -13,13 +13,13 @@ enum Regime : u32 { kRegimeEl0 = 0, kRegimeEl1 = 1, kRegimeCount = 2 };
 
 struct Aarch64State : CpuState {
   u64 x[31] = {};
-  u64 sp = 0;                     // of the current stack pointer selection
-  u8 n = 0, z = 0, c = 0, v = 0;  // PSTATE.NZCV
-  alignas(16) u64 q[32][2] = {};  // V0 to V31, low half first
+  u64 sp = 0;                       // of the current stack pointer selection
+  u8 n = 0, z = 0, c = 0, v = 0;    // PSTATE.NZCV
+  alignas(16) u64 q[32][2] = {};    // V0 to V31, low half first
+  alignas(16) u64 fpsr_qc[2] = {};  // any bit set: FPSR.QC
 
   u64 current_el = 1;
   u64 fpcr = 0;
-  u64 fpsr_qc = 0;   // nonzero: FPSR.QC
   u64 fpsr_idc = 0;  // FPSR.IDC as far as MXCSR.DE does not tell it: see fpsr.cc
   u64 pstate_ssbs = 0, pstate_dit = 0;
   u64 tpidr_el0 = 0, tpidrro_el0 = 0;

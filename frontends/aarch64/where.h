@@ -84,6 +84,7 @@ constexpr bool fmov_immediate(u32 raw, const CpuModel&) { return !field(raw, 29,
 // L is part of a double's index only in so far as it must be 0.
 constexpr bool fp_element_scalar(u32 raw, const CpuModel&) { return !field(raw, 22, 1) || !field(raw, 21, 1); }
 constexpr bool fp_element(u32 raw, const CpuModel& m) { return fp_lanes(raw, m) && fp_element_scalar(raw, m); }
+constexpr bool shift_any(u32 raw, const CpuModel&) { return field(raw, 19, 4) != 0; }     // scalars
 constexpr bool shift_64(u32 raw, const CpuModel&) { return field(raw, 19, 4) >= 8; }
 // LD1 to LD4 of whole registers: opcode 0000 4, 0010 1x4, 0100 3, 0110 1x3, 0111 1x1, 1000 2, 1010 1x2. 1D is for LD1
 // alone.

@@ -1,0 +1,13 @@
+// Operands of Advanced SIMD instructions as text.
+#pragma once
+
+#include <string>
+
+#include "frontends/aarch64/table.h"
+
+namespace mimus::aarch64 {
+
+// What a word of instructions.def stands for; empty for words that are not of Advanced SIMD.
+std::string simd_word(const Insn& insn, std::string_view word);
+
+}  // namespace mimus::aarch64
