@@ -73,10 +73,10 @@ bool read_at(const Descriptor& file, std::span<u8> out, u64 offset) {
   return true;
 }
 
-// An ordinary file that this user alone may write to.
+// An ordinary file that this user alone may write to, under one name (or none any more: it has just been replaced).
 bool is_private(const struct stat& status) {
   return S_ISREG(status.st_mode) && status.st_uid == geteuid() && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0 &&
-         status.st_nlink == 1;
+         status.st_nlink <= 1;
 }
 
 // The parts of an entry in place; false: its lengths do not add up.
