@@ -108,8 +108,8 @@ class BaselineEngine final : public Engine {
 
 std::string BaselineEngine::saved_code_identity() const {
   const emit::HostFeatures& f = host_.features();
-  const bool features[] = {f.bmi1,  f.bmi2, f.lzcnt, f.popcnt, f.movbe, f.pclmul, f.ssse3, f.sse41,
-                           f.sse42, f.avx,  f.avx2,  f.fma,    f.f16c,  f.avx512, f.cx16};
+  const bool features[] = {f.bmi1, f.bmi2, f.lzcnt, f.popcnt, f.movbe,  f.pclmul, f.ssse3, f.sse41, f.sse42,
+                           f.avx,  f.avx2, f.fma,   f.f16c,   f.avx512, f.cx16,   f.aes,   f.sha};
   std::string identity = fmt::format("baseline memory={} thunks={:#x} host=", u32(layout_.memory), slab_.sealed());
   for (const bool feature : features) identity += feature ? '1' : '0';
   return identity;
