@@ -208,6 +208,10 @@ bool in_sequences(const InsnDesc& d) {
                                                 "wfi",   "sys", "sysl", "msr",  "mrs",       "br",      "blr", "ret",
                                                 "yield", "bl",  "adr",  "adrp", "msr ssbs,", "msr dit,"};
   if (std::ranges::find(kNever, d.mnemonic) != std::end(kNever)) return false;
+  // Integer SIMD and cryptography are compared between engines and with published vectors (tests/isa), not here yet.
+  const bool floating =
+      d.mnemonic.starts_with("f") || d.mnemonic.starts_with("scvtf") || d.mnemonic.starts_with("ucvtf");
+  if (is_simd_row(d) && !is_memory(d) && !floating) return false;
   // A store without its load succeeds or not as the implementation likes.
   return !d.mnemonic.starts_with("st{l}x");
 }
