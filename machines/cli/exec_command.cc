@@ -47,6 +47,7 @@ Expected<int> run(const ExecOptions& options) {
   config.sysroot = options.sysroot;
   config.strace = options.strace;
   config.gdb = options.gdb;
+  config.traced = options.traced;
   config.stats = options.stats;
   config.options = options.inherited;
   int exit_code = 0;

@@ -26,6 +26,7 @@ constexpr Row kRows[] = {
     {"--strace", "", nullptr, &ExecOptions::strace, true, "", "Print system calls and signals to stderr"},
     {"--gdb", "", &ExecOptions::gdb, nullptr, false, "[HOST:]PORT", "Wait for GDB there before the first instruction"},
     {"--stats", "", nullptr, &ExecOptions::stats, true, "", "Print counters to stderr at the end"},
+    {"--traced", "", nullptr, &ExecOptions::traced, false, "", ""},
     {"--help", "-h", nullptr, &ExecOptions::help, false, "", "Print this help"},
 };
 
@@ -50,6 +51,7 @@ std::string exec_help() {
       "Run a Linux program of another instruction set (riscv64, aarch64)\n"
       "Usage: mimus exec [OPTIONS] PROGRAM [ARGUMENTS...]\n\nOptions:\n";
   for (const Row& row : kRows) {
+    if (row.about.empty()) continue;  // between our own processes
     std::string left =
         fmt::format("  {}{}{} {}", row.short_name, row.short_name.empty() ? "" : ",", row.name, row.value);
     text += fmt::format("{:<26}{}\n", left, row.about);

@@ -18,6 +18,7 @@ struct ExecOptions {
   std::string warm_after, code_memory;  // as for `mimus run`; empty: the default
   std::string gdb;                      // empty: no GDB server
   std::string cache;                    // translation_cache.h
+  bool traced = false;                  // for execve of a tracee
   bool strace = false, stats = false, help = false;
   std::string program;
   std::vector<std::string> arguments;  // without argv[0]

@@ -296,7 +296,9 @@ std::optional<gdb::Stop> GdbDebugger::event_of(Record& record, const TraceStop& 
   const u64 tid = u64(record.thread->tid());
   gdb::Stop event{gdb::Stop::Kind::signal, tid, stop.info.si_signo, 0, 0};
   switch (stop.kind) {
-    case TraceStop::Kind::requested: return std::nullopt;
+    case TraceStop::Kind::requested:
+    case TraceStop::Kind::call_entry:
+    case TraceStop::Kind::call_exit: return std::nullopt;
     case TraceStop::Kind::stepped:
       if (const auto address = changed_watch()) {
         event.kind = gdb::Stop::Kind::watchpoint;

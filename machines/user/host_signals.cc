@@ -48,7 +48,11 @@ void on_fault(int signal, siginfo_t* info, void* context) {
   const bool taken =
       !sent && (thread ? thread->cpu().host_fault(*info, context) : recover_guarded_access(*info, context));
   if (!taken) {
-    if (is_kick(*info)) {
+    if (info->si_code == kTraceRequestCode) {
+      if (thread) thread->host_trace_request(u32(info->si_value.sival_int), context);
+    } else if (info->si_code == kTraceStopCode) {
+      if (thread) thread->trace_lost = true;
+    } else if (is_kick(*info)) {
       if (thread) thread->host_kick(context);
     } else if (sent && thread)
       thread->host_signal(*info, context);

@@ -1,6 +1,6 @@
 // What a Linux process needs to know about the guest's ISA: the system-call convention, signal frames, the numbers of
-// the auxiliary vector. One file per ISA implements it (riscv64.cc, aarch64.cc); everything else in this folder is the same for
-// all.
+// the auxiliary vector. One file per ISA implements it (riscv64.cc, aarch64.cc); everything else in this folder is the
+// same for all.
 #pragma once
 
 #include <signal.h>
@@ -64,6 +64,8 @@ struct IsaFacts {
   CallNumbers calls = CallNumbers::generic;
 };
 
+enum class RegisterSet : u8 { general, floating };
+
 class UserIsa {
  public:
   virtual ~UserIsa() = default;
@@ -106,6 +108,10 @@ class UserIsa {
   // The instruction that a debugger plants where code is to stop, by what GDB's remote protocol calls its kind (its
   // bytes, on ISAs with several lengths); empty: no such kind.
   virtual std::span<const u8> breakpoint(u64 /*kind*/) const { return {}; }
+
+  // The registers as PTRACE_GETREGSET shows them (NT_PRSTATUS, NT_FPREGSET); `to` is large enough. Bytes of the set.
+  virtual u32 read_registers(const CpuState& /*state*/, RegisterSet, u8* /*to*/) const { return 0; }
+  virtual void write_registers(CpuState& /*state*/, RegisterSet, const u8* /*from*/) const {}
 
   // struct sigaction in the guest's memory; bytes of it.
   virtual unsigned action_bytes() const = 0;

@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <charconv>
 
+#include "machines/user/ptrace_tracer.h"
+
 namespace mimus::user {
 namespace {
 
@@ -45,6 +47,23 @@ s64 get_path(UserThread& thread, std::string& path, GuestVa address, bool follow
   if (s64 error = thread.memory.get_string(path, address)) return error;
   path = host_path(thread, std::move(path), follow);
   return 0;
+}
+
+std::optional<std::string> traced_proc_text(UserThread& thread, const std::string& path) {
+  std::string_view rest = path;
+  long number = 0;
+  if (!thread.process.traces() || !take(rest, "/proc/") || !take_number(rest, number) || !take(rest, "/"))
+    return std::nullopt;
+  if (std::string_view task = rest; take(task, "task/") && take_number(task, number) && take(task, "/")) rest = task;
+  return thread.process.ptrace().proc_text(int(number), std::string(rest));
+}
+
+int process_of_memory_file(const std::string& path) {
+  std::string_view rest = path;
+  long number = 0, task_number = 0;
+  if (!take(rest, "/proc/") || !take_number(rest, number) || !take(rest, "/")) return 0;
+  if (take(rest, "task/") && !(take_number(rest, task_number) && take(rest, "/"))) return 0;
+  return rest == "mem" ? int(number) : 0;
 }
 
 s64 open_text(const std::string& text, int flags) {

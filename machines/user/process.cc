@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "machines/user/ptrace_tracer.h"
+
 namespace mimus::user {
 
 void Process::add(UserThread& thread) {
@@ -27,7 +29,19 @@ std::vector<UserThread*> Process::threads() {
   return {threads_.begin(), threads_.end()};
 }
 
-void Process::only_thread(UserThread& survivor) { threads_ = {&survivor}; }
+// Nothing that the parent traces is traced by its child.
+void Process::only_thread(UserThread& survivor) {
+  threads_ = {&survivor};
+  ptrace_used_ = false;
+  ptrace_.reset();
+}
+
+PtraceTracer& Process::ptrace() {
+  std::lock_guard lock(mutex_);
+  if (!ptrace_) ptrace_ = std::make_shared<PtraceTracer>();
+  ptrace_used_ = true;
+  return *ptrace_;
+}
 
 void Process::count_unknown(u64 number) {
   std::lock_guard lock(mutex_);

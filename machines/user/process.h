@@ -22,6 +22,7 @@ namespace mimus::user {
 class UserThread;
 class Strace;
 class Tracer;
+class PtraceTracer;
 
 inline constexpr int kSignals = 64;
 
@@ -68,10 +69,14 @@ class Process {
   UserAccelerator& accelerator;
   Sysroot& sysroot;
   Program program;
-  std::vector<std::string> exec_options;  // of `mimus exec`, for children of the same ISA
-  Strace* strace = nullptr;               // null: off
-  Tracer* debugger = nullptr;             // looks over all threads; null: nobody
+  std::vector<std::string> exec_options;   // of `mimus exec`, for children of the same ISA
+  Strace* strace = nullptr;                // null: off
+  std::atomic<bool> starts_traced{false};  // by a tracee's execve
+  PtraceTracer& ptrace();                  // what this process traces
+  bool traces() const { return ptrace_used_.load(); }
+  Tracer* debugger = nullptr;  // looks over all threads; null: nobody
   bool stats = false;
+  std::atomic<u32> personality{0};
   std::set<int> own_fds;  // descriptors that the guest cannot close or replace; constant once the guest runs
 
   // -- threads --
@@ -91,6 +96,8 @@ class Process {
  private:
   std::mutex mutex_;
   std::set<UserThread*> threads_;
+  std::shared_ptr<PtraceTracer> ptrace_;
+  std::atomic<bool> ptrace_used_{false};
   std::atomic<u64> calls_{0};
   std::map<u64, u64> unknown_;  // call number: how often
 };

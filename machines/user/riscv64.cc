@@ -189,6 +189,28 @@ class Riscv64 final : public UserIsa {
     return kind == sizeof kLong ? std::span<const u8>(kLong) : std::span<const u8>();
   }
 
+  // struct user_regs_struct: pc, x1 to x31; struct __riscv_d_ext_state: f0 to f31, fcsr.
+  u32 read_registers(const CpuState& state, RegisterSet set, u8* to) const override {
+    const auto& s = hart(state);
+    const u64* const from = set == RegisterSet::general ? s.x : s.f;
+    const u64 extra = set == RegisterSet::general ? s.pc : read_fcsr(s);
+    std::memcpy(to, from, sizeof s.x);
+    std::memcpy(to + (set == RegisterSet::general ? 0 : sizeof s.f), &extra, sizeof extra);
+    return set == RegisterSet::general ? sizeof s.x : sizeof s.f + 8;
+  }
+  void write_registers(CpuState& state, RegisterSet set, const u8* from) const override {
+    auto& s = hart(state);
+    u64 extra = 0;
+    if (set == RegisterSet::general) {
+      std::memcpy(&s.x[1], from + 8, sizeof s.x - 8);
+      std::memcpy(&s.pc, from, 8);
+      return;
+    }
+    std::memcpy(s.f, from, sizeof s.f);
+    std::memcpy(&extra, from + sizeof s.f, 4);
+    write_fcsr(s, extra);
+  }
+
   // {handler, flags, mask}: no restorer.
   unsigned action_bytes() const override { return 24; }
   GuestAction read_action(std::span<const u8> bytes) const override {

@@ -15,6 +15,7 @@
 #include "machines/user/gdb_debugger.h"
 #include "machines/user/host_signals.h"
 #include "machines/user/program_file.h"
+#include "machines/user/ptrace_tracee.h"
 #include "machines/user/strace.h"
 #include "machines/user/thread.h"
 
@@ -89,8 +90,8 @@ class Start {
     image_ = std::move(*parsed);
     facts_ = facts_of(image_.machine);
     if (!facts_)
-      return std::unexpected(
-          error(fmt::format("a program of ELF machine {}; mimus exec runs programs of {}", image_.machine, known_isas())));
+      return std::unexpected(error(
+          fmt::format("a program of ELF machine {}; mimus exec runs programs of {}", image_.machine, known_isas())));
     return {};
   }
 
@@ -225,6 +226,10 @@ class Start {
     UserThread main(process, std::move(actions));
     isa_->start(main.state(), entry_, process.program.stack.sp);
     main.set_mask(inherited);
+    if (config_.traced) {
+      process.starts_traced = true;
+      main.tracer = &PtraceTracee::instance();
+    }
     if (debugger_) {
       main.set_all_actions_of_host();
       debugger_->start();

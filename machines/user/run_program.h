@@ -16,7 +16,8 @@ struct ExecConfig {
   std::vector<std::string> arguments;  // argv, from argv[0] on
   std::string sysroot;                 // empty: found by itself
   bool strace = false;
-  std::string gdb;  // where to wait for GDB: [HOST:]PORT; empty: not
+  bool traced = false;  // another process traces this one, by way of ptrace(2) in its guest
+  std::string gdb;      // where to wait for GDB: [HOST:]PORT; empty: not
   bool stats = false;
   std::vector<std::string> options;  // to pass on to children of the same ISA
 };

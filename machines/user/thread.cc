@@ -133,9 +133,10 @@ void UserThread::trap(const Fault& fault) {
 }
 
 void UserThread::system_call() {
-  const CallArgs args = isa.call(state());
+  CallArgs args = isa.call(state());
   isa.step_over_call(state());
   process.count_call();
+  if (trace_calls) trace_call_entry(args);
   fails_if_handled_ = false;
   const s64 result = process.strace ? process.strace->traced_call(*this, args) : make_call(*this, args);
   if (result == kRestart) {
@@ -146,6 +147,8 @@ void UserThread::system_call() {
   } else if (result != kNoResult) {
     isa.set_result(state(), result);
   }
+  if (trace_calls && !exiting_ && !fresh_process && result != kNotBegun) trace_call_exit(result);
+  fresh_process = false;
   if (pending_.load(std::memory_order_relaxed) || host_closed_) deliver_signals();
   if (restarting_) {  // no handler ran: the call is simply made again
     restarting_ = false;

@@ -11,6 +11,7 @@
 #include "core/engine/process.h"
 #include "machines/user/host_call.h"
 #include "machines/user/process.h"
+#include "machines/user/ptrace_block.h"
 #include "machines/user/tracer.h"
 
 namespace mimus::user {
@@ -84,11 +85,18 @@ class UserThread final : public ProcessThread {
   // -- being debugged (thread_trace.cc) --
   Tracer* tracer = nullptr;                  // null: nobody looks
   std::atomic<bool> waits_for_vfork{false};  // does not stop before the child lets it go on
-  void request_stop();                       // any thread: Tracer::stopped soon
+  std::unique_ptr<TraceBlock> trace_block;   // of a tracee (ptrace_tracee.h)
+  bool trace_calls = false;                  // stop before and behind system calls
+  volatile bool trace_lost = false;          // a stop has found nobody who looks
+  bool fresh_process = false;                // in the call that has made it, whose end is no stop
+  void end_being_traced();
+  void start_traced();  // on its host thread
+  void request_stop();  // any thread: Tracer::stopped soon
 
   // -- on the host's side; async-signal-safe --
   void host_signal(const siginfo_t& info, void* ucontext);
   void host_kick(void* ucontext);
+  void host_trace_request(u32 requests, void* ucontext);
   static void become(UserThread* thread);  // the host thread's current guest thread; null: none
 
  private:
@@ -97,10 +105,13 @@ class UserThread final : public ProcessThread {
   bool deliver(siginfo_t info, bool forced);  // true: a handler will run
   bool act_on(const siginfo_t& info, bool forced);
   void enter_handler(const siginfo_t& info, const GuestAction& action);
-  void start_traced();
   TraceResume trace_stop(const TraceStop& stop);
   void act_on_resumption(const TraceResume& resume);
   bool trace_signal(siginfo_t& info);
+  void stop_as_wanted();
+  void trace_call_entry(CallArgs& args);
+  void trace_call_exit(s64 result);
+  void stop_by_default();
   bool on_alternate_stack(GuestVa sp) const;
   GuestVa frame_stack(const GuestAction& action) const;
   void open_host_mask();
@@ -125,6 +136,7 @@ class UserThread final : public ProcessThread {
 
   // -- being debugged --
   std::atomic<bool> stop_wanted_{false};
+  std::atomic<u32> trace_requests_{0};  // TraceRequest
 };
 
 // A signal with which request_stop() wakes a thread.

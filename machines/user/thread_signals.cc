@@ -118,8 +118,7 @@ void UserThread::deliver_signals() {
   do {
     pending_.store(0, std::memory_order_relaxed);
     std::atomic_signal_fence(std::memory_order_seq_cst);
-    if (stop_wanted_.exchange(false, std::memory_order_relaxed) && tracer)
-      act_on_resumption(trace_stop({TraceStop::Kind::requested, {}}));
+    if (stop_wanted_.exchange(false, std::memory_order_relaxed)) stop_as_wanted();
     for (u32 i = 0; i < queued_.load(std::memory_order_relaxed); i++) {
       const siginfo_t info = queue_[i];
       deliver(info, false);
@@ -147,7 +146,7 @@ bool UserThread::act_on(const siginfo_t& info, bool forced) {
     // The action has changed since the host took the signal for us.
     if (action.handler == 1 || signal_bit(signal) & kIgnoredByDefault) return false;
     if (!(signal_bit(signal) & kStops)) die(signal);
-    kill(getpid(), SIGSTOP);
+    stop_by_default();
     return false;
   }
   if (action.flags & SA_RESETHAND) {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "machines/user/host_signals.h"
+#include "machines/user/ptrace_tracee.h"
 #include "machines/user/thread.h"
 
 namespace mimus::user {
@@ -54,6 +55,70 @@ void UserThread::act_on_resumption(const TraceResume& resume) {
   info.si_pid = getpid();
   info.si_uid = getuid();
   act_on(info, false);
+}
+
+void UserThread::host_trace_request(u32 requests, void* context) {
+  trace_requests_.fetch_or(requests);
+  stop_wanted_.store(true);
+  host_kick(context);
+}
+
+void UserThread::end_being_traced() {
+  tracer = nullptr;
+  trace_calls = false;
+  cpu_->set_single_step(false);
+  set_all_actions_of_host();
+}
+
+// What request_stop() or another process has asked for.
+void UserThread::stop_as_wanted() {
+  const u32 requests = trace_requests_.exchange(0);
+  if (!tracer && requests) PtraceTracee::begin(*this);
+  if (!tracer) return;
+  if (requests & kTraceRequestStop) {
+    siginfo_t info{};
+    info.si_signo = SIGSTOP;
+    act_on_resumption(trace_stop({TraceStop::Kind::signal, info}));
+  }
+  if (process.debugger || requests & kTraceRequestInterrupt) {
+    siginfo_t info{};
+    info.si_signo = SIGTRAP;
+    act_on_resumption(trace_stop({TraceStop::Kind::requested, info}));
+  }
+}
+
+void UserThread::trace_call_entry(CallArgs& args) {
+  siginfo_t info{};
+  info.si_signo = SIGTRAP;
+  TraceStop stop{TraceStop::Kind::call_entry, info};
+  stop.call = args;
+  act_on_resumption(trace_stop(stop));
+  args = isa.call(state());
+}
+
+// A call that is to be made again shows that, and nothing of it is left in the state.
+void UserThread::trace_call_exit(s64 result) {
+  siginfo_t info{};
+  info.si_signo = SIGTRAP;
+  TraceStop stop{TraceStop::Kind::call_exit, info};
+  stop.result = result == kNoResult ? s64(isa.call(state()).arg[0]) : result;
+  const bool again = std::exchange(restarting_, false);
+  const u64 first = isa.call(state()).arg[0];
+  if (again) isa.set_result(state(), result);
+  const TraceResume resume = trace_stop(stop);
+  if (again) isa.set_first_argument(state(), first);
+  restarting_ = again;
+  act_on_resumption(resume);
+}
+
+// The host stops all threads; a tracer is told by it.
+void UserThread::stop_by_default() {
+  if (trace_block && tracer) {
+    tracer->before_host_stop(*this);
+    trace_block->self_stop = 1;
+  }
+  syscall(SYS_tgkill, getpid(), tid_, SIGSTOP);
+  if (trace_block && tracer) tracer->after_host_stop(*this);
 }
 
 void UserThread::start_traced() {

@@ -1,9 +1,10 @@
-// Who looks over a thread of the guest: a GDB session (gdb_debugger.h).
+// Who looks over a thread of the guest: a GDB session (gdb_debugger.h), or another process (ptrace_tracee.h).
 #pragma once
 
 #include <signal.h>
 
 #include "core/base/types.h"
+#include "machines/user/isa.h"
 
 namespace mimus::user {
 
@@ -12,12 +13,16 @@ class UserThread;
 // Why a thread stands still: always between two instructions, with the state exact.
 struct TraceStop {
   enum class Kind : u8 {
-    signal,     // `info` is about to be delivered
-    requested,  // UserThread::request_stop
-    stepped,    // one instruction done, as Resume::step has asked
+    signal,      // `info` is about to be delivered
+    requested,   // UserThread::request_stop
+    stepped,     // one instruction done, as Resume::step has asked
+    call_entry,  // only with UserThread::trace_calls: before a system call,
+    call_exit,   //   and behind it
   };
   Kind kind = Kind::requested;
   siginfo_t info{};
+  CallArgs call{};  // of call_entry
+  s64 result = 0;   // of call_exit
 };
 
 struct TraceResume {
@@ -34,6 +39,8 @@ class Tracer {
   virtual void thread_ended(UserThread& thread) = 0;
   virtual void process_exits(UserThread& thread, int status) = 0;
   virtual void process_dies(UserThread& thread, int signal) = 0;
+  virtual void before_host_stop(UserThread&) {}
+  virtual void after_host_stop(UserThread&) {}
   virtual void forked_away() = 0;  // this is a child process, which it does not look over
 };
 

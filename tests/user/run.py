@@ -6,6 +6,7 @@
   storm    tests/user/guest/storm.c, again and again
   wild     tests/user/guest/wild.c: system calls without sense
   strace   --strace against a list of expected lines
+  inside   the guest's own strace and gdb, from the large root, if that is in the cache
   libraries  what the program loads at start: only what every system has
 
     tests/user/run.py --mimus build/release/bin/mimus [--engine E] [--runs N] guests
@@ -30,7 +31,7 @@ from harness.machine import Missing  # noqa: E402
 HERE = Path(__file__).resolve().parent
 SKIPPED = 77
 TIMEOUT = 120  # seconds; programs that end take a few
-SELF_TESTS = ("files", "memory", "processes", "signals", "threads")
+SELF_TESTS = ("files", "memory", "processes", "signals", "threads", "traced")
 
 ROUND_TRIP = """head -c 2000000 /dev/urandom > data
 for packer in gzip bzip2 xz zstd; do $packer -c < data > packed && $packer -dc < packed | cmp - data && echo $packer; done
@@ -143,6 +144,20 @@ class Runner:
             print(f"no line like {missing[0]}")
         self.check("strace", result, not missing and result.returncode == 0)
 
+    def inside(self):
+        root = ["-L", guests.product("riscv64-root-big", fetch=False)]
+        program = self.compiled("threads")
+        result = self.mimus(["strace", "-f", "-e", "trace=execve,exit_group,kill", "bash", "-c", "true | cat; kill -TERM $$"], root)
+        lines = (r"execve\(\"/usr/bin/bash\".*= 0", r"execve\(\"/usr/bin/cat\".*= 0", r"exit_group\(0\)", r"--- SIGTERM ",
+                 r"\+\+\+ killed by SIGTERM \+\+\+")
+        missing = [line for line in lines if not re.search(line, result.stderr)]
+        self.check(f"strace inside, without {missing}", result, not missing and result.returncode == -15)
+        commands = ("set pagination off", "break main", "run", "backtrace", "stepi", "info registers pc", "continue")
+        result = self.mimus(["gdb", "-nx", "-batch", *(word for c in commands for word in ("-ex", c)), program], root)
+        lines = (r"Breakpoint 1, .*main", r"#0 .*main", r"pc +0x", r"threads: ok", r"exited normally")
+        missing = [line for line in lines if not re.search(line, result.stdout)]
+        self.check(f"gdb inside, without {missing}", result, not missing)
+
     def libraries(self):
         result = subprocess.run(["readelf", "-dW", self.options.mimus], capture_output=True, text=True, check=False)
         needed = set(re.findall(r"NEEDED.*\[([a-z_+-]+[^]]*)\]", result.stdout))
@@ -157,7 +172,7 @@ def main():
     parser.add_argument("--mimus", default=os.environ.get("MIMUS", "build/release/bin/mimus"))
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("what", choices=("guests", "saved", "debian", "storm", "wild", "strace", "libraries"))
+    parser.add_argument("what", choices=("guests", "saved", "debian", "storm", "wild", "strace", "inside", "libraries"))
     options = parser.parse_args()
     options.mimus = str(Path(options.mimus).resolve())
     with tempfile.TemporaryDirectory() as scratch:

@@ -71,6 +71,7 @@ s64 clone_thread(UserThread& parent, const CloneRequest& request) {
   UserThread& child = *start.thread;
   prepare_child(child, parent, request);
   child.inherit_signals(parent, false);
+  child.tracer = parent.tracer;
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
@@ -161,7 +162,7 @@ s64 clone_vfork(UserThread& parent, const CloneRequest& request) {
   prepare_child(child, parent, request);
   child.inherit_signals(parent, true);
   child.vfork_child = true;
-  child.tracer = nullptr;
+  child.tracer = parent.process.debugger ? nullptr : parent.tracer;
   void* stack = mmap(nullptr, kHostStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
   s64 result = -ENOMEM;
   if (stack != MAP_FAILED) {
@@ -184,12 +185,28 @@ s64 clone_vfork(UserThread& parent, const CloneRequest& request) {
   return result;
 }
 
-s64 make_child(UserThread& thread, const CloneRequest& request) {
+s64 make_untraced_child(UserThread& thread, const CloneRequest& request) {
   if (request.flags & (CLONE_THREAD | CLONE_SIGHAND) && (request.flags & kThreadFlags) != kThreadFlags) return -EINVAL;
   if (request.flags & kIntoCgroup) return -EOPNOTSUPP;
   if (request.flags & CLONE_THREAD) return clone_thread(thread, request);
   if (!(request.flags & CLONE_VM)) return clone_process(thread, request);
   return request.flags & CLONE_VFORK ? clone_vfork(thread, request) : -EINVAL;
+}
+
+// A tracer may be told of the child in the midst of the host's call.
+s64 make_child(UserThread& thread, const CloneRequest& request) {
+  if (!thread.trace_block || !thread.tracer) return make_untraced_child(thread, request);
+  const int tid = thread.tid();
+  thread.tracer->before_host_stop(thread);
+  const s64 result = make_untraced_child(thread, request);
+  if (thread.tid() == tid) {
+    if (thread.tracer) thread.tracer->after_host_stop(thread);
+  } else {
+    thread.isa.set_result(thread.state(), 0);
+    thread.start_traced();
+    thread.fresh_process = true;
+  }
+  return result;
 }
 
 }  // namespace

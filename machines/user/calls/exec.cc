@@ -37,10 +37,11 @@ std::vector<const char*> pointers(const std::vector<std::string>& texts) {
 
 // The command line that runs `path` under this emulator.
 std::vector<std::string> under_emulator(const Process& process, const std::string& path,
-                                        const std::vector<std::string>& arguments) {
+                                        const std::vector<std::string>& arguments, bool traced) {
   std::vector<std::string> line{"mimus", "exec"};
   line.insert(line.end(), process.exec_options.begin(), process.exec_options.end());
   if (!process.sysroot.root().empty()) line.insert(line.end(), {"-L", process.sysroot.root()});
+  if (traced) line.emplace_back("--traced");
   line.insert(line.end(), {"--argv0", arguments.empty() ? "" : arguments[0], "--", path});
   if (arguments.size() > 1) line.insert(line.end(), arguments.begin() + 1, arguments.end());
   return line;
@@ -72,7 +73,7 @@ s64 execute(UserThread& thread, std::string path, const u64 argv, const u64 envp
   if (error) return error;
   const char* file = kSelf;
   if (s.program.elf_machine() == thread.isa.facts().elf_machine) {
-    s.line = under_emulator(process, s.program_path, s.program_arguments);
+    s.line = under_emulator(process, s.program_path, s.program_arguments, thread.tracer && !process.debugger);
   } else {
     // Its interpreter, if it is a script, is looked up by the host: it gets host paths.
     const bool script = s.program_path != path;
@@ -84,9 +85,12 @@ s64 execute(UserThread& thread, std::string path, const u64 argv, const u64 envp
   s.argv = pointers(s.line);
   s.envp = pointers(s.environment);
   if (!thread.vfork_child) process.accelerator.save_translations();
-  if (!process.debugger) return thread.host(SYS_execve, u64(file), u64(s.argv.data()), u64(s.envp.data()));
+  if (!thread.tracer && !process.debugger)
+    return thread.host(SYS_execve, u64(file), u64(s.argv.data()), u64(s.envp.data()));
   // What the guest ignores is ignored by the next program, too.
-  Tracer* const tracer = std::exchange(thread.tracer, nullptr);
+  Tracer* const tracer = thread.tracer;
+  if (tracer) tracer->before_host_stop(thread);
+  thread.tracer = nullptr;
   thread.set_all_actions_of_host();
   const s64 result = thread.host(SYS_execve, u64(file), u64(s.argv.data()), u64(s.envp.data()));
   thread.tracer = tracer;

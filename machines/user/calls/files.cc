@@ -55,6 +55,10 @@ s64 open_file(UserThread& thread, int dirfd, const std::string& path, int flags,
     if (entry == "exe")
       return thread.host(SYS_openat, AT_FDCWD, u64(thread.process.program.exe.c_str()), u64(flags), mode);
     if (!entry.empty() && proc_text(thread, entry, text)) return open_text(text, flags);
+    if (const auto traced = traced_proc_text(thread, path)) {
+      if (!path.ends_with("/exe")) return open_text(*traced, flags);
+      return thread.host(SYS_openat, AT_FDCWD, u64(traced->c_str()), u64(flags), mode);
+    }
   }
   return thread.host(SYS_openat, u64(s64(dirfd)), u64(path.c_str()), u64(flags), mode);
 }
@@ -182,8 +186,9 @@ s64 call_ioctl(UserThread& thread, const Call&, const u64* arg) {
 s64 call_readlinkat(UserThread& thread, const Call&, const u64* arg) {
   std::string path;
   if (s64 error = thread.memory.get_string(path, arg[1])) return error;
-  if (own_proc_entry(path) == "exe") {
-    const std::string exe = thread.process.sysroot.to_guest(thread.process.program.exe);
+  const auto traced = traced_proc_text(thread, path);
+  if (own_proc_entry(path) == "exe" || (traced && path.ends_with("/exe"))) {
+    const std::string exe = thread.process.sysroot.to_guest(traced ? *traced : thread.process.program.exe);
     if (s64(arg[3]) <= 0) return -EINVAL;
     const u64 bytes = std::min<u64>(exe.size(), arg[3]);
     if (s64 error = thread.memory.copy_out(arg[2], exe.data(), bytes)) return error;

@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "machines/user/iovecs.h"
+#include "machines/user/ptrace_tracer.h"
 #include "machines/user/syscalls.h"
 
 namespace mimus::user {
@@ -66,7 +67,15 @@ s64 call_process_vm_writev(UserThread& thread, const Call&, const u64* arg) {
   IoVecs local, remote;
   if (s64 error = local.load(thread.memory, arg[1], arg[2])) return error;
   if (s64 error = remote.load(thread.memory, arg[3], arg[4])) return error;
-  return thread.host(SYS_process_vm_writev, arg[0], local.host(), local.count(), remote.host(), remote.count(), arg[5]);
+  const s64 written =
+      thread.host(SYS_process_vm_writev, arg[0], local.host(), local.count(), remote.host(), remote.count(), arg[5]);
+  if (written > 0 && thread.process.traces()) {
+    const auto* ranges = reinterpret_cast<const iovec*>(remote.host());
+    for (u64 i = 0; i < remote.count(); i++)
+      thread.process.ptrace().memory_written(
+          int(arg[0]), u64(ranges[i].iov_base) - reinterpret_cast<u64>(thread.memory.base()), ranges[i].iov_len);
+  }
+  return written;
 }
 
 // Code that the guest has written through another mapping of the same memory is seen after this. Other writes are found

@@ -87,8 +87,13 @@ s64 call_uname(UserThread& thread, const Call&, const u64* arg) {
   return thread.memory.put(arg[0], name);
 }
 
-s64 call_personality(UserThread&, const Call&, const u64* arg) {
-  return u32(arg[0]) == 0xffffffff || !(arg[0] & 0xff) ? 0 : -EINVAL;
+// Where things lie is not random in any case.
+s64 call_personality(UserThread& thread, const Call&, const u64* arg) {
+  constexpr u32 kQuery = 0xffffffff, kNoRandomize = 0x40000;
+  const u32 wanted = u32(arg[0]);
+  if (wanted == kQuery) return thread.process.personality;
+  if (wanted & 0xff) return -EINVAL;
+  return thread.process.personality.exchange(wanted & kNoRandomize);
 }
 
 // Requests that would change how the emulator itself runs are refused; the rest is the host's.
