@@ -60,7 +60,7 @@ void flash_node(FdtBuilder& t, const Layout& layout) {
 // Source: PCI Bus Binding to IEEE 1275-1994, 2.2.1.1 (phys.hi) and 12 (interrupt mapping).
 void pci_node(FdtBuilder& t, const Layout& layout, const std::string& name, const InterruptParent& parent,
               std::optional<u32> msi) {
-  constexpr u32 kIo = 0x01000000, kMemory32 = 0x02000000, kMemory64 = 0x43000000;
+  constexpr u32 kIo = 0x01000000, kMemory32 = 0x02000000, kMemory64 = 0x03000000;
   constexpr unsigned kPins = pci::kIntxLines;
   auto high = [](u64 value) { return u32(value >> 32); };
   auto low = [](u64 value) { return u32(value); };
