@@ -208,10 +208,6 @@ bool in_sequences(const InsnDesc& d) {
                                                 "wfi",   "sys", "sysl", "msr",  "mrs",       "br",      "blr", "ret",
                                                 "yield", "bl",  "adr",  "adrp", "msr ssbs,", "msr dit,"};
   if (std::ranges::find(kNever, d.mnemonic) != std::end(kNever)) return false;
-  // Integer SIMD and cryptography are compared between engines and with published vectors (tests/isa), not here yet.
-  const bool floating =
-      d.mnemonic.starts_with("f") || d.mnemonic.starts_with("scvtf") || d.mnemonic.starts_with("ucvtf");
-  if ((d.pattern.match >> 25 & 7) == 7 && !floating) return false;  // C4.1: op0 x111
   // A store without its load succeeds or not as the implementation likes.
   return !d.mnemonic.starts_with("st{l}x");
 }

@@ -21,6 +21,12 @@ CpuModel max() { return *parse_cpu_model("max"); }
 
 TEST(A64Table, IsSound) { EXPECT_EQ(joined(check_table(instruction_table())), ""); }
 
+TEST(A64Table, TheReferenceIsUpToDate) {
+  std::ifstream file(MIMUS_SOURCE_DIR "/docs/reference/aarch64.md");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_TRUE(text == isa_reference()) << "run aarch64_reference > docs/reference/aarch64.md";
+}
+
 TEST(A64Table, ReportsMistakes) {
   const InsnDesc clash[] = {make_row("a", "z 0 0 11010110 mmmmm 000010 nnnnn ddddd", Format::None),
                             make_row("b", "z 0 0 11010110 mmmmm 0000.. nnnnn 00000", Format::None)};
