@@ -7,13 +7,14 @@ from .apt import require
 HARTS, MEMORY = "2", "1G"
 
 
-def command(image, initrd, disk, append):
+def command(arch, image, initrd, disk, append):
     """Boots the kernel with the disk as its first virtio one and the console on stdout; ends at power-off."""
     chosen = os.environ.get("MIMUS_SETUP_EMULATOR") or "qemu"
     if chosen != "qemu":
-        return [chosen, "run", "--isa", "riscv64", "--smp", HARTS, "--memory", MEMORY, "--kernel", image,
+        return [chosen, "run", "--isa", arch.isa, "--smp", HARTS, "--memory", MEMORY, "--kernel", image,
                 "--initrd", initrd, "--disk", f"{disk},format=raw", "--append", append]
-    require("qemu-system-riscv64", "qemu-system-misc")
-    return ["qemu-system-riscv64", "-M", "virt", "-smp", HARTS, "-m", MEMORY, "-nographic", "-no-reboot",
+    program = f"qemu-system-{arch.isa}"
+    require(program, arch.qemu_package)
+    return [program, "-M", "virt", "-cpu", arch.cpu, "-smp", HARTS, "-m", MEMORY, "-nographic", "-no-reboot", "-nic", "none",
             "-kernel", image, "-initrd", initrd, "-append", append, "-device", "virtio-blk-device,drive=d",
             "-drive", f"id=d,if=none,format=raw,cache=unsafe,file={disk}"]

@@ -33,7 +33,7 @@ case $1 in
 esac
 """
 
-DRIVERS = ["virtio_mmio", "virtio_rng", "virtio_blk", "virtio_net", "nvme", "efivarfs"]
+DRIVERS = ["virtio_mmio", "virtio_pci", "virtio_rng", "virtio_blk", "virtio_net", "nvme", "efivarfs"]
 FILE_SYSTEMS = ["crc32c_generic", "ext4"]
 
 

@@ -11,11 +11,11 @@ from typing import Callable
 
 from . import disk, initramfs, roots
 from .apt import Suite
+from .arch import ARCHES, SUITE
 from .kernel import Modules, plain_image
 from .store import GuestError, building, cache_root, locked, product_folder, recorded, say
 
 HERE = Path(__file__).parent
-SUITE = "trixie"
 
 
 @dataclass(frozen=True)
@@ -52,106 +52,122 @@ class Unpacked:
         return found[0]
 
 
-def linux(folder):
-    meta = "linux-image-riscv64"
-    package = next((name for name in Suite(SUITE, "riscv64").depends(meta) if name.startswith("linux-image-")), None)
+def linux(arch, suite, folder):
+    meta = f"linux-image-{arch.debian}"
+    package = next((name for name in Suite(suite, arch.debian).depends(meta) if name.startswith("linux-image-")), None)
     if package is None:
         raise GuestError(f"{meta} names no kernel package")
-    with Unpacked(package, "riscv64") as unpacked:
+    with Unpacked(package, arch.debian, suite) as unpacked:
         (folder / "Image").write_bytes(plain_image(unpacked.one("boot/vmlinu*").read_bytes()))
         shutil.copy(unpacked.one("boot/config-*"), folder / "config")
-        shutil.copytree(unpacked.one("usr/lib/modules/*"), folder / "modules" / package.removeprefix("linux-image-"))
+        shutil.copytree(unpacked.one("**/lib/modules/*"), folder / "modules" / package.removeprefix("linux-image-"))
         return {"package": package, "version": unpacked.version}
 
 
-def busybox(folder):
-    with Unpacked("busybox-static", "riscv64") as unpacked:
+def busybox(arch, folder):
+    with Unpacked("busybox-static", arch.debian) as unpacked:
         initramfs.write_busybox(unpacked.one("usr/bin/busybox").read_bytes(), folder / "initramfs.cpio.gz")
         return {"version": unpacked.version}
 
 
-def initrd(folder):
-    kernel = product_folder("riscv64-linux")
+def initrd(arch, folder):
+    kernel = product_folder(f"{arch.debian}-linux")
     initramfs.write_modules(Modules(kernel / "modules"), folder / "modules.cpio.gz")
     with open(folder / "initrd.gz", "wb") as out:  # the kernel takes archives one behind the other
-        for part in (product_folder("riscv64-busybox") / "initramfs.cpio.gz", folder / "modules.cpio.gz"):
+        for part in (product_folder(f"{arch.debian}-busybox") / "initramfs.cpio.gz", folder / "modules.cpio.gz"):
             out.write(part.read_bytes())
     os.unlink(folder / "modules.cpio.gz")
     return {}
 
 
-def installer(folder):
-    with Unpacked("debian-installer-13-netboot-riscv64", "riscv64") as unpacked:
+def installer(arch, folder):
+    with Unpacked(f"debian-installer-13-netboot-{arch.debian}", arch.debian) as unpacked:
         base = "usr/lib/debian-installer/images/*/*/text/**"
         (folder / "Image").write_bytes(plain_image(unpacked.one(f"{base}/linux").read_bytes()))
         shutil.copy(unpacked.one(f"{base}/initrd.gz"), folder / "initrd.gz")
         return {"version": unpacked.version}
 
 
-def opensbi(folder):
-    with Unpacked("opensbi", "riscv64") as unpacked:
-        base = "usr/lib/riscv64-linux-gnu/opensbi/generic"
-        for name in ("fw_dynamic.bin", "fw_dynamic.elf", "fw_jump.bin"):
-            shutil.copy(unpacked.one(f"{base}/{name}"), folder / name)
+def copied(package, arch, files, folder):
+    """Files of a package as they are."""
+    with Unpacked(package, arch.debian) as unpacked:
+        for name in files:
+            shutil.copy(unpacked.one(name), folder / Path(name).name)
         return {"version": unpacked.version}
 
 
-def uboot(folder):
-    with Unpacked("u-boot-qemu", "riscv64") as unpacked:
-        for name in ("u-boot.bin", "uboot.elf"):
-            shutil.copy(unpacked.one(f"usr/lib/u-boot/qemu-riscv64_smode/{name}"), folder / name)
-        return {"version": unpacked.version}
+def opensbi(arch, folder):
+    base = "usr/lib/riscv64-linux-gnu/opensbi/generic"
+    return copied("opensbi", arch, [f"{base}/{name}" for name in ("fw_dynamic.bin", "fw_dynamic.elf", "fw_jump.bin")], folder)
 
 
-def edk2(folder):
-    with Unpacked("qemu-efi-riscv64", "riscv64") as unpacked:
-        for name in ("RISCV_VIRT_CODE.fd", "RISCV_VIRT_VARS.fd"):
-            shutil.copy(unpacked.one(f"usr/share/qemu-efi-riscv64/{name}"), folder / name)
-        return {"version": unpacked.version}
+def uboot(arch, folder):
+    return copied("u-boot-qemu", arch, [f"usr/lib/u-boot/{arch.uboot}/{name}" for name in ("u-boot.bin", "uboot.elf")], folder)
 
 
-def uboot_disk(folder):
-    disk.make_boot_disk(folder / "disk.raw", product_folder("riscv64-linux") / "Image",
-                        product_folder("riscv64-initrd") / "initrd.gz")
+def edk2(arch, folder):
+    return copied(arch.edk2, arch, arch.flash, folder)
+
+
+def uboot_disk(arch, folder):
+    disk.make_boot_disk(arch, folder / "disk.raw", product_folder(f"{arch.debian}-linux") / "Image",
+                        product_folder(f"{arch.debian}-initrd") / "initrd.gz")
     return {}
 
 
-def grub_disk(folder):
-    with Unpacked("grub-efi-riscv64-unsigned", "riscv64") as unpacked:
-        disk.make_grub_disk(folder / "disk.raw", unpacked.one("usr/lib/grub/riscv64-efi/monolithic/grubriscv64.efi"),
-                            product_folder("riscv64-linux") / "Image", product_folder("riscv64-initrd") / "initrd.gz")
+def grub_disk(arch, folder):
+    with Unpacked(f"grub-efi-{arch.debian}-unsigned", arch.debian) as unpacked:
+        disk.make_grub_disk(arch, folder / "disk.raw", unpacked.one(f"usr/lib/grub/{arch.grub}"),
+                            product_folder(f"{arch.debian}-linux") / "Image",
+                            product_folder(f"{arch.debian}-initrd") / "initrd.gz")
         return {"version": unpacked.version}
 
 
-def debian_disk(folder):
-    disk.make_debian(folder / "disk.raw", SUITE, product_folder("riscv64-linux"),
-                     product_folder("riscv64-initrd") / "initrd.gz")
+def debian_disk(arch, folder):
+    disk.make_debian(arch, folder / "disk.raw", SUITE, product_folder(f"{arch.debian}-linux"),
+                     product_folder(f"{arch.debian}-initrd") / "initrd.gz")
     return {}
 
 
 _PACKED = ("cpio.py", "initramfs.py", "guest-init.sh")
 _DISK = ("disk.py", "disk-setup.sh", "deb.py")
 
+
+
+def products_of(arch):
+    """What there is for every architecture."""
+    a = arch.debian
+    with_kernel = (f"{a}-linux", f"{a}-initrd")
+    return (
+        Product(f"{a}-linux", "Image", partial(linux, arch, SUITE), "Debian's kernel: plain Image, config, modules/"),
+        Product(f"{a}-busybox", "initramfs.cpio.gz", partial(busybox, arch), "a shell in a megabyte, no modules", (), _PACKED),
+        Product(f"{a}-initrd", "initrd.gz", partial(initrd, arch),
+                "the same with virtio and ext4 modules; mimus.root=/dev/vda1", (f"{a}-linux", f"{a}-busybox"),
+                _PACKED + ("kernel.py",)),
+        Product(f"{a}-installer", "", partial(installer, arch), "Debian installer: Image and initrd.gz"),
+        Product(f"{a}-uboot", "u-boot.bin", partial(uboot, arch), "U-Boot for the virt board"),
+        Product(f"{a}-edk2", Path(arch.flash[0]).name, partial(edk2, arch),
+                f"UEFI firmware for --flash, with {Path(arch.flash[1]).name} beside it"),
+        Product(f"{a}-uboot-disk", "disk.raw", partial(uboot_disk, arch), "a disk that U-Boot starts: kernel and busybox",
+                with_kernel, ("disk.py",)),
+        Product(f"{a}-grub-disk", "disk.raw", partial(grub_disk, arch),
+                "a disk that UEFI firmware starts: GRUB, kernel and busybox", with_kernel, ("disk.py",)),
+        Product(f"{a}-debian-disk", "disk.raw", partial(debian_disk, arch),
+                "Debian with systemd on a raw disk; U-Boot starts it, or --kernel with the initrd", with_kernel, _DISK),
+    )
+
+
+_RISCV64, _ARM64 = ARCHES["riscv64"], ARCHES["arm64"]
+
 PRODUCTS = {product.name: product for product in (
-    Product("riscv64-linux", "Image", linux, "Debian's kernel: plain Image, config, modules/"),
-    Product("riscv64-busybox", "initramfs.cpio.gz", busybox, "a shell in a megabyte, no modules", (), _PACKED),
-    Product("riscv64-initrd", "initrd.gz", initrd, "the same with virtio and ext4 modules; mimus.root=/dev/vda1",
-            ("riscv64-linux", "riscv64-busybox"), _PACKED + ("kernel.py",)),
+    *products_of(_RISCV64),
     Product("riscv64-root", "", partial(roots.unpack, SUITE, roots.SMALL),
             "programs for mimus exec -L: bash, coreutils, python3, perl, git, ...", (), ("roots.py",)),
     Product("riscv64-root-big", "", partial(roots.unpack, SUITE, roots.BIG),
             "the same with gcc, Go, Node, a JVM, gdb (2 GB)", (), ("roots.py",)),
-    Product("riscv64-installer", "", installer, "Debian installer: Image and initrd.gz"),
-    Product("riscv64-opensbi", "fw_dynamic.bin", opensbi, "OpenSBI for the generic platform"),
-    Product("riscv64-uboot", "u-boot.bin", uboot, "U-Boot for S-mode on the virt board"),
-    Product("riscv64-edk2", "RISCV_VIRT_CODE.fd", edk2, "UEFI firmware for --flash, with RISCV_VIRT_VARS.fd beside it"),
-    Product("riscv64-uboot-disk", "disk.raw", uboot_disk, "a disk that U-Boot starts: kernel and busybox",
-            ("riscv64-linux", "riscv64-initrd"), ("disk.py",)),
-    Product("riscv64-grub-disk", "disk.raw", grub_disk, "a disk that UEFI firmware starts: GRUB, kernel and busybox",
-            ("riscv64-linux", "riscv64-initrd"), ("disk.py",)),
-    Product("riscv64-debian-disk", "disk.raw", debian_disk,
-            "Debian with systemd on a raw disk; U-Boot starts it, or --kernel with riscv64-initrd",
-            ("riscv64-linux", "riscv64-initrd"), _DISK),
+    Product("riscv64-opensbi", "fw_dynamic.bin", partial(opensbi, _RISCV64), "OpenSBI for the generic platform"),
+    *products_of(_ARM64),
+    Product("arm64-linux-12", "Image", partial(linux, _ARM64, "bookworm"), "the kernel of Debian 12"),
 )}
 
 
