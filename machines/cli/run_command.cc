@@ -141,9 +141,9 @@ class Session {
     return usage_error(fmt::format("--disk {}: unknown interface '{}'; there are: virtio, nvme", spec, *interface));
   }
 
-  // NAME[,virtio=mmio|pci][,pci=flat|ports][,aia=none|aplic|aplic-imsic][,gic=2|3]; the board's name.
+  // NAME[,virtio=mmio|pci][,pci=flat|ports][,aia=none|aplic|aplic-imsic][,gic=2|3][,acpi=on|off]; the board's name.
   Expected<std::string> read_machine() {
-    static constexpr std::string_view kKnown[] = {"virtio", "pci", "aia", "gic"};
+    static constexpr std::string_view kKnown[] = {"virtio", "pci", "aia", "gic", "acpi"};
     const OptionList list(options_.machine);
     MIMUS_CHECK(list.allow_only("--machine " + list.first(), kKnown));
     if (const std::string* bus = list.value("virtio")) {
@@ -156,6 +156,11 @@ class Session {
         return usage_error(
             fmt::format("--machine {}: PCI devices sit on a flat bus or behind ports", options_.machine));
       config_.pci_ports = *pci == "ports";
+    }
+    if (const std::string* acpi = list.value("acpi")) {
+      if (*acpi != "on" && *acpi != "off")
+        return usage_error(fmt::format("--machine {}: ACPI tables are on or off", options_.machine));
+      config_.acpi = *acpi == "on";
     }
     MIMUS_CHECK(read_interrupt_controllers(list));
     return list.first();

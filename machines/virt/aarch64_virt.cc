@@ -13,6 +13,7 @@
 #include "hw/misc/psci.h"
 #include "hw/timer/pl031.h"
 #include "machines/load/file.h"
+#include "machines/virt/aarch64_acpi.h"
 #include "machines/virt/aarch64_boot.h"
 #include "machines/virt/aarch64_memory_map.h"
 #include "machines/virt/peripherals.h"
@@ -95,7 +96,8 @@ Expected<void> Aarch64Virt::add_devices(Vm& vm, const MachineConfig& config, Irq
   MIMUS_CHECK(memory.add_device("gpio", kGpioBase, Pl061::kSize, gpio, 0));
   const Layout map = layout(config.memory);
   MIMUS_CHECK(add_flash(vm, map, config));
-  MIMUS_CHECK(add_fw_cfg(vm, map, config));
+  const AcpiInfo acpi{config.cpus, config.memory, gic_version(config), cpu_.pmu};
+  MIMUS_CHECK(add_fw_cfg(vm, map, config, config.acpi ? make_acpi_tables(acpi) : std::vector<acpi::FirmwareFile>{}));
   auto devices = make_virtio_devices(vm, config);
   decltype(devices) none;
   const bool on_pci = config.virtio == VirtioBus::pci;

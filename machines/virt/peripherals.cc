@@ -97,7 +97,8 @@ Expected<void> add_flash(Vm& vm, const Layout& layout, const MachineConfig& conf
   return vm.memory().add_device("flash1", base + bank, bank, flash, 0);
 }
 
-Expected<void> add_fw_cfg(Vm& vm, const Layout& layout, const MachineConfig& config) {
+Expected<void> add_fw_cfg(Vm& vm, const Layout& layout, const MachineConfig& config,
+                          std::vector<acpi::FirmwareFile> tables) {
   auto& device = vm.add_device(std::make_unique<FwCfg>(vm.memory(), config.cpus));
   if (!config.flash.empty()) {
     auto add_data = [&](const std::string& path, std::string_view what, u16 size_key, u16 key) -> Expected<void> {
@@ -112,6 +113,8 @@ Expected<void> add_fw_cfg(Vm& vm, const Layout& layout, const MachineConfig& con
     const char* text = config.append.c_str();
     device.add_number(FwCfg::kCommandLineSize, config.append.size() + 1, 4);
     device.add(FwCfg::kCommandLine, Bytes(text, text + config.append.size() + 1));
+    for (const acpi::FirmwareFile& file : tables)
+      device.add_file(file.name, Bytes(file.contents.begin(), file.contents.end()));
   }
   return vm.memory().add_device("fw_cfg", layout.fw_cfg, FwCfg::kSize, device, 0);
 }

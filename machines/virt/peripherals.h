@@ -6,6 +6,7 @@
 
 #include "hw/pci/host_bridge.h"
 #include "hw/virtio/device.h"
+#include "machines/acpi/firmware_tables.h"
 #include "machines/virt/layout.h"
 #include "machines/vm/config.h"
 #include "machines/vm/vm.h"
@@ -22,8 +23,10 @@ Expected<void> add_mmio_slots(Vm& vm, const Layout& layout, std::vector<std::uni
 // Flash banks, if there is a file for the first: it is executed in place and read-only, the second one is CFI flash.
 Expected<void> add_flash(Vm& vm, const Layout& layout, const MachineConfig& config);
 
-// The firmware configuration device. Firmware in flash finds the kernel, the initrd and the command line there.
-Expected<void> add_fw_cfg(Vm& vm, const Layout& layout, const MachineConfig& config);
+// The firmware configuration device. Firmware in flash finds the kernel, the initrd, the command line and `tables`
+// there.
+Expected<void> add_fw_cfg(Vm& vm, const Layout& layout, const MachineConfig& config,
+                          std::vector<acpi::FirmwareFile> tables = {});
 
 // The PCI host bridge and everything that sits behind it, `on_pci` included.
 Expected<void> add_pci(Vm& vm, const Layout& layout, const MachineConfig& config,

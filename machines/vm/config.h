@@ -46,6 +46,7 @@ struct MachineConfig {
   std::optional<GicVersion> gic;       // of Arm boards; none: v3
   InterruptController interrupts = InterruptController::plic;
   bool pci_ports = false;          // every PCI device behind a root port of its own
+  bool acpi = true;                // ACPI tables for firmware, on boards that have them
   CharEndpoint* serial = nullptr;  // null: output is dropped
   std::vector<FlashBank> flash;    // firmware to execute, then variables; empty: no flash
   std::vector<Disk> disks;

@@ -3,6 +3,7 @@
 
     tests/boot/run.py                    every scenario that is not long
     tests/boot/run.py NAME...            some of them
+    tests/boot/run.py --isa aarch64 ...  with guests of another ISA
     tests/boot/run.py --driver qemu ...  the same expectations on QEMU: to check the tests themselves
 
 Exit status: 0 all well, 1 something failed, 77 all skipped (something is missing; the reason is printed).
@@ -19,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from harness.console import ConsoleError  # noqa: E402
+from harness.guests import ISAS  # noqa: E402
 from harness.machine import ENGINES, Missing, driver  # noqa: E402
 from scenarios import SCENARIOS, Context, Failed  # noqa: E402
 
@@ -29,12 +31,12 @@ def run_one(scenario, options):
     """Returns 0, 1 or SKIPPED."""
     started = time.monotonic()
     try:
-        if options.ctest and scenario.long and not options.long:
+        if options.ctest and scenario.is_long(options.isa) and not options.long:
             raise Missing("MIMUS_LONG=1 in the environment (it takes minutes)")
         engine = options.engine or scenario.engine
-        chosen = driver(options.driver, options.mimus, engine, options.options.split())
+        chosen = driver(options.driver, options.mimus, engine, options.options.split(), options.isa)
         with tempfile.TemporaryDirectory(prefix="mimus-boot-") as scratch:
-            scenario.run(Context(chosen, Path(scratch), scenario.patience * options.patience))
+            scenario.run(Context(chosen, ISAS[options.isa], Path(scratch), scenario.patience * options.patience))
     except Missing as reason:
         print(f"skip {scenario.name}: not there: {reason}", flush=True)
         return SKIPPED
@@ -46,19 +48,25 @@ def run_one(scenario, options):
 
 
 def chosen_scenarios(options, parser):
-    unknown = [name for name in options.names if name not in SCENARIOS]
+    known = {name: s for name, s in SCENARIOS.items() if options.isa in s.isas}
+    unknown = [name for name in options.names if name not in known]
     if unknown:
-        parser.error(f"no scenario {', '.join(unknown)}; --list shows them")
+        parser.error(f"no scenario {', '.join(unknown)} for {options.isa}; --list shows them")
     if options.names:
-        return [SCENARIOS[name] for name in options.names]
-    return [s for s in SCENARIOS.values() if options.long or not s.long]
+        return [known[name] for name in options.names]
+    return [s for s in known.values() if options.long or not s.is_long(options.isa)]
+
+
+def list_for_build():
+    return [f"{isa};{s.name};{s.timeout};{int(s.is_long(isa))}" for isa in ISAS for s in SCENARIOS.values() if isa in s.isas]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--isa", choices=ISAS, default="riscv64", help="of the guests (default: riscv64)")
     parser.add_argument("--list", action="store_true", help="names, with what they show")
-    parser.add_argument("--ctest-list", action="store_true", help="name;time-out;long for the build")
+    parser.add_argument("--ctest-list", action="store_true", help="ISA;name;time-out;long for the build")
     parser.add_argument("--ctest", action="store_true", help="skip long scenarios even by name, unless --long")
     parser.add_argument("--driver", choices=("mimus", "qemu"), default="mimus")
     parser.add_argument("--mimus", help="the program to test (default: $MIMUS or the release build)")
@@ -69,10 +77,11 @@ def main():
                         help="factor for all time-outs")
     options = parser.parse_args()
     if options.ctest_list:
-        print("\n".join(f"{s.name};{s.timeout};{int(s.long)}" for s in SCENARIOS.values()))
+        print("\n".join(list_for_build()))
         return 0
     if options.list:
-        print("\n".join(f"{s.name:22} {'long ' if s.long else '     '} {s.about}" for s in SCENARIOS.values()))
+        print("\n".join(f"{s.name:22} {'long ' if s.is_long(options.isa) else '     '} {s.about}"
+                        for s in SCENARIOS.values() if options.isa in s.isas))
         return 0
     results = [run_one(scenario, options) for scenario in chosen_scenarios(options, parser)]
     if 1 in results:

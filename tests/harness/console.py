@@ -1,5 +1,7 @@
 """A running machine, and the conversation with its serial console over pipes."""
 
+import os
+import pty
 import re
 import signal
 import subprocess
@@ -17,16 +19,25 @@ def tail(text, lines=40):
 
 
 class Console:
-    """Starts the emulator. Use it in a `with` block: leaving ends the process, whatever happened."""
+    """Starts the emulator. Use it in a `with` block: leaving ends the process, whatever happened.
 
-    def __init__(self, command, environment=None):
+    With `terminal` its standard input and output are a terminal, on which its own keys work."""
+
+    def __init__(self, command, environment=None, terminal=False):
         self.command_line = command
         self._output, self._seen = "", 0
         self._changed = threading.Condition()
         self._errors = tempfile.TemporaryFile()
         self.started = time.monotonic()
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
-                                        env=environment)
+        if terminal:
+            own, theirs = pty.openpty()
+            self.process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=self._errors, env=environment)
+            os.close(theirs)
+            self._input, self._from = os.fdopen(own, "wb", 0), os.fdopen(os.dup(own), "rb")
+        else:
+            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
+                                            env=environment)
+            self._input, self._from = self.process.stdin, self.process.stdout
         self._closed = False
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -39,7 +50,7 @@ class Console:
             self.process.kill()
         self.process.wait()
         self._reader.join(5)
-        for stream in (self.process.stdin, self.process.stdout, self._errors):
+        for stream in (self._input, self._from, self._errors):
             try:
                 stream.close()
             except OSError:
@@ -47,7 +58,10 @@ class Console:
 
     def _read(self):
         while True:
-            data = self.process.stdout.read1(65536)
+            try:
+                data = self._from.read1(65536)
+            except OSError:  # a terminal whose other end is closed
+                data = b""
             with self._changed:
                 self._output += data.decode("utf-8", "replace")
                 self._closed = not data
@@ -102,8 +116,8 @@ class Console:
 
     def send(self, text):
         try:
-            self.process.stdin.write(text.encode())
-            self.process.stdin.flush()
+            self._input.write(text.encode())
+            self._input.flush()
         except OSError:
             self.fail(f"the emulator takes no input; could not send {text!r}")
 

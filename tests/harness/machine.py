@@ -27,8 +27,9 @@ class Disk:
 
 @dataclass(frozen=True)
 class Machine:
-    """A RISC-V virt board. Paths are files of the host; `firmware` "" is the emulator's own, "none" M-mode at once."""
+    """A virt board. Paths are files of the host; `firmware` "" is the emulator's own, "none" M-mode at once (RISC-V)."""
 
+    isa: str = "riscv64"
     kernel: str = ""
     initrd: str = ""
     append: str = ""
@@ -39,7 +40,7 @@ class Machine:
     forwards: tuple = ()  # of (port on the host's loopback, port in the guest), TCP
     nets: tuple = ()      # further networks as --net describes them; Mimus only
     virtio: str = "mmio"  # or "pci"
-    aia: str = "none"     # or "aplic", "aplic-imsic"
+    board: tuple = ()     # further options of the board, as --machine has them
     ports: bool = False   # PCI devices behind root ports; Mimus only
     smp: int = 1
     memory: str = "512M"
@@ -51,12 +52,15 @@ class Mimus:
     def __init__(self, program, engine="auto", options=()):
         self.program, self.engine, self._options = str(program), engine, list(options)
 
+    press_button = "powerdown"  # a command of the monitor
+
     def title(self):
         return f"mimus {self.engine}"
 
     def command(self, machine):
-        words = [self.program, "run", "--isa", "riscv64", "--engine", self.engine, "--smp", str(machine.smp),
-                 "--memory", machine.memory, "--machine", f"virt,virtio={machine.virtio},aia={machine.aia},pci={'ports' if machine.ports else 'flat'}", *self._options]
+        board = ",".join(["virt", f"virtio={machine.virtio}", f"pci={'ports' if machine.ports else 'flat'}", *machine.board])
+        words = [self.program, "run", "--isa", machine.isa, "--engine", self.engine, "--smp", str(machine.smp),
+                 "--memory", machine.memory, "--machine", board, *self._options]
         for option in ("firmware", "kernel", "initrd", "append"):
             if getattr(machine, option):
                 words += ["--" + option, getattr(machine, option)]
@@ -76,21 +80,31 @@ DISK_DEVICES = {("virtio", "mmio"): "virtio-blk-device", ("virtio", "pci"): "vir
                 ("nvme", "mmio"): "nvme,serial=disk", ("nvme", "pci"): "nvme,serial=disk"}
 
 
+QEMU_MACHINES = {  # package, board, further options
+    "riscv64": ("qemu-system-misc", "virt", ()),
+    "aarch64": ("qemu-system-arm", "virt,gic-version=3", ("-cpu", "cortex-a72")),
+}
+QEMU_BOARD = {"gic=2": "gic-version=2", "gic=3": "gic-version=3"}  # what has another name there
+
+
 class Qemu:
-    """qemu-system-riscv64. Its own firmware is OpenSBI."""
+    """QEMU with a machine of one ISA. On RISC-V its own firmware is OpenSBI."""
 
     name = "qemu"
+    press_button = "system_powerdown"
 
-    def __init__(self, program="qemu-system-riscv64"):
-        self.program = shutil.which(program)
+    def __init__(self, isa="riscv64"):
+        package, self._board, self._more = QEMU_MACHINES[isa]
+        self.program = shutil.which(f"qemu-system-{isa}")
         if self.program is None:
-            raise Missing(f"{program} (Debian package qemu-system-misc)")
+            raise Missing(f"qemu-system-{isa} (Debian package {package})")
 
     def title(self):
         return "qemu"
 
     def command(self, machine):
-        words = [self.program, "-M", f"virt,aia={machine.aia}", "-nographic", "-smp", str(machine.smp), "-m", machine.memory]
+        board = ",".join([self._board, *(QEMU_BOARD.get(option, option) for option in machine.board)])
+        words = [self.program, "-M", board, *self._more, "-nographic", "-smp", str(machine.smp), "-m", machine.memory]
         for option, name in (("firmware", "-bios"), ("kernel", "-kernel"), ("initrd", "-initrd"), ("append", "-append")):
             if getattr(machine, option):
                 words += [name, getattr(machine, option)]
@@ -99,6 +113,7 @@ class Qemu:
         for index, disk in enumerate(machine.disks):
             words += ["-drive", f"id=d{index},if=none,format={disk.format},file={disk.path}"
                       + (",readonly=on" if disk.readonly else ""), "-device", f"{DISK_DEVICES[disk.interface, machine.virtio]},drive=d{index}"]
+        words += ["-nic", "none"] if not machine.network else []
         if machine.network:
             words += ["-netdev", "user,id=n0" + "".join(f",hostfwd=tcp:127.0.0.1:{a}-:{b}" for a, b in machine.forwards),
                       "-device", ("virtio-net-pci,romfile=" if machine.virtio == "pci" else "virtio-net-device") + ",netdev=n0"]
@@ -113,5 +128,5 @@ def find_mimus(given=None):
     return path
 
 
-def driver(kind, program=None, engine="auto", options=()):
-    return Qemu() if kind == "qemu" else Mimus(find_mimus(program), engine, options)
+def driver(kind, program=None, engine="auto", options=(), isa="riscv64"):
+    return Qemu(isa) if kind == "qemu" else Mimus(find_mimus(program), engine, options)
