@@ -28,9 +28,12 @@ from harness.machine import ENGINES, SOURCE, Machine, Mimus, Missing, Qemu, find
 
 KERNELS = Path(__file__).resolve().parent / "kernels"
 NAMES = ("core_mix", "n_body", "matrix_float", "matrix_int", "hash_table", "sieve", "sort_calls", "sha256", "bytecode",
-         "memory_string", "virtual_calls")
+         "memory_string", "virtual_calls", "system_calls")
 FLAGS = ["-O2", "-ffp-contract=off", "-static"]
-TARGETS = {"boot": 0.75, "core_mix": 0.7, "n_body": 0.4}  # mimus / qemu
+TARGETS = {  # mimus / qemu
+    "riscv64": {"boot": 0.75, "core_mix": 0.7, "n_body": 0.4},
+    "aarch64": {"boot": 0.75, "core_mix": 0.7, "n_body": 0.4, "system_calls": 0.1},
+}
 SCRIPT = """#!/bin/sh
 scale=$1; shift
 for name; do echo "bench: $name"; bench -s $scale $name; done
@@ -92,19 +95,24 @@ class Bench:
         self.results = Results()
         sources = sorted(KERNELS.glob("*.c"))
         self.native = compile_program(options.host_cc, sources, scratch / "bench-native", FLAGS, ["-lm"])
-        guest = compile_program("riscv64-linux-gnu-gcc", sources, scratch / "bench-riscv64", FLAGS, ["-lm"])
-        self.kernel = guests.product("riscv64-linux")
-        self.small = guests.product("riscv64-busybox")
+        self.arch = guests.ISAS[options.isa]
+        guest = compile_program(f"{options.isa}-linux-gnu-gcc", sources, scratch / "bench-guest", FLAGS, ["-lm"])
+        self.kernel = guests.product(f"{self.arch.debian}-linux")
+        self.small = guests.product(f"{self.arch.debian}-busybox")
         self.initrd = guests.initrd_with(self.small, {"bin/bench": (Path(guest).read_bytes(), 0o755),
                                                       "bin/benches": (SCRIPT.encode(), 0o755)}, scratch / "bench.cpio.gz")
         self.sides = [Mimus(find_mimus(options.mimus), engine) for engine in options.engines]
         try:
-            self.sides.append(Qemu())
+            self.sides.append(Qemu(options.isa))
         except Missing as reason:
             say(f"bench: without the rival: {reason}")
 
+    def machine(self, initrd, command):
+        return Machine(isa=self.arch.isa, kernel=self.kernel, initrd=initrd,
+                       append=f"console={self.arch.console} quiet panic=-1 -- {command}")
+
     def boot(self, side):
-        machine = Machine(kernel=self.kernel, initrd=self.small, append="console=ttyS0 quiet panic=-1 -- true")
+        machine = self.machine(self.small, "true")
         try:
             with Console(side.command(machine)) as console:
                 console.expect("guest: exit status 0", self.options.timeout)
@@ -131,8 +139,7 @@ class Bench:
     def run_guest(self, side, names):
         """Returns the kernel at which the guest was lost, or None if that was at none of them."""
         words = " ".join([str(self.options.scale), *names])
-        machine = Machine(kernel=self.kernel, initrd=self.initrd,
-                          append=f"console=ttyS0 quiet panic=-1 -- benches {words}")
+        machine = self.machine(self.initrd, f"benches {words}")
         current = None
         try:
             with Console(side.command(machine)) as console:
@@ -166,7 +173,7 @@ def number(value, form="{:.2f}"):
     return "-" if value is None else form.format(value)
 
 
-def report(results, engines, kernels):
+def report(results, engines, kernels, targets):
     """The table, as lines; and its rows for the JSON file."""
     lines, rows = [], []
     for engine in engines:
@@ -178,7 +185,7 @@ def report(results, engines, kernels):
                    "qemu": results.median("qemu", what), "mimus": results.median(side, what),
                    "mimus_qemu": results.ratio(side, "qemu", what),
                    "mimus_qemu_cpu": results.ratio(side, "qemu", what, results.cpu), "mimus_native": results.ratio(side, "native", what),
-                   "qemu_native": results.ratio("qemu", "native", what), "target": TARGETS.get(what)}
+                   "qemu_native": results.ratio("qemu", "native", what), "target": targets.get(what)}
             rows.append(row)
             mark = ""
             if row["target"] is not None:
@@ -204,6 +211,7 @@ def host():
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--isa", choices=TARGETS, default="riscv64", help="of the guest (default: riscv64)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="one round, the kernels with a target only")
     parser.add_argument("--engines", default="auto", help="list of interp, baseline, llvm, auto (default: auto)")
@@ -212,13 +220,15 @@ def parse():
     parser.add_argument("--timeout", type=float, default=300, help="seconds for one boot or kernel (default: 300)")
     parser.add_argument("--mimus", help="the program to measure (default: $MIMUS or the release build)")
     parser.add_argument("--host-cc", default="cc")
-    parser.add_argument("--json", default=str(SOURCE / "build" / "bench.json"))
+    parser.add_argument("--json", help="default: build/bench-system-ISA.json")
     options = parser.parse_args()
     options.engines = options.engines.split(",")
+    options.targets = TARGETS[options.isa]
+    options.json = options.json or str(SOURCE / "build" / f"bench-system-{options.isa}.json")
     if options.quick:
         options.rounds = 1
     if options.kernels is None:
-        options.kernels = [n for n in NAMES if n in TARGETS] if options.quick else list(NAMES)
+        options.kernels = [n for n in NAMES if n in options.targets] if options.quick else list(NAMES)
     else:
         options.kernels = [] if options.kernels == "none" else options.kernels.split(",")
     for given, known in ((options.engines, ENGINES), (options.kernels, NAMES)):
@@ -230,11 +240,11 @@ def parse():
 
 def main():
     options = parse()
-    facts = {"host": host(), "rounds": options.rounds, "scale": options.scale, "started": time.strftime("%FT%T%z")}
+    facts = {"isa": options.isa, "host": host(), "rounds": options.rounds, "scale": options.scale, "started": time.strftime("%FT%T%z")}
     with tempfile.TemporaryDirectory(prefix="mimus-bench-") as scratch:
         bench = Bench(options, Path(scratch))
         bench.run()
-    lines, rows = report(bench.results, options.engines, options.kernels)
+    lines, rows = report(bench.results, options.engines, options.kernels, options.targets)
     print(f"{facts['host']['cpu']}, {facts['host']['cpus']} CPUs, {options.rounds} round(s)")
     print("\n".join(lines).lstrip("\n"))
     out = Path(options.json)

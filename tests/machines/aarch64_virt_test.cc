@@ -223,6 +223,25 @@ TEST(Aarch64Virt, MessagesReachTheCpusThroughTheIts) {
   EXPECT_EQ(m.port(0).read(0xc660), 8192u);
 }
 
+// The directory of the firmware configuration device, names and all.
+std::string fw_cfg_directory(Machine& m) {
+  m.set(kFwCfgBase + 8, 0x1900, 2);  // FW_CFG_FILE_DIR, big-endian
+  std::string text;
+  for (int i = 0; i < 512; i++) text += char(m.get(kFwCfgBase, 1));
+  return text;
+}
+
+TEST(Aarch64Virt, FirmwareGetsAcpiTablesUnlessTheyAreOff) {
+  const TemporaryFile code("aarch64_virt_code", "code");
+  for (bool acpi : {true, false}) {
+    auto c = config(1, GicVersion::v3);
+    c.flash.push_back({code.path});
+    c.acpi = acpi;
+    Machine m(c);
+    EXPECT_EQ(fw_cfg_directory(m).find("etc/table-loader") != std::string::npos, acpi);
+  }
+}
+
 TEST(Aarch64Virt, WhatDoesNotFitIsRefused) {
   auto error_of = [](MachineConfig c) {
     Vm vm(kTimebaseHz);

@@ -19,6 +19,7 @@ uint64_t vector_loops(unsigned scale);   // what compilers vectorise
 uint64_t string_search(unsigned scale);
 uint64_t big_switch(unsigned scale);  // interpreter with a table of jumps
 uint64_t atomics(unsigned scale);
+uint64_t system_calls(unsigned scale);
 
 static inline uint64_t next_random(uint64_t* state) {
   uint64_t x = *state;

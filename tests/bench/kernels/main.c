@@ -15,7 +15,7 @@ static const struct {
     {"sort_calls", sort_calls}, {"sha256", sha256},         {"bytecode", bytecode},
     {"memory_string", memory_string}, {"virtual_calls", virtual_calls},
     {"vector_loops", vector_loops}, {"string_search", string_search}, {"big_switch", big_switch},
-    {"atomics", atomics},
+    {"atomics", atomics}, {"system_calls", system_calls},
 };
 
 static double seconds(void) {
