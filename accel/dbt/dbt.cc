@@ -19,10 +19,11 @@ class Dbt final : public Accelerator, public CpuPower {
         translator_(config_.frontend, config_, code_memory_, cache_),
         safepoint_([this] {
           for (auto& cpu : cpus_) cpu->kick();
-        }) {
+        }),
+        broadcast_(config_.cpus) {
     config_.memory.set_code_watcher(&cache_);
     for (u32 i = 0; i < config_.cpus; ++i) {
-      cpus_.push_back(std::make_unique<Vcpu>(config_, cache_, translator_, safepoint_, i,
+      cpus_.push_back(std::make_unique<Vcpu>(config_, cache_, translator_, safepoint_, broadcast_, i,
                                              [this](Vcpu&) { flush_code_from_cpu(); }));
     }
     code_memory_.set_write_path_remover([this](GuestPa page) {
@@ -83,6 +84,7 @@ class Dbt final : public Accelerator, public CpuPower {
   CodeCache cache_;
   Translator translator_;
   Safepoint safepoint_;
+  TlbBroadcast broadcast_;
   std::vector<std::unique_ptr<Vcpu>> cpus_;
 };
 

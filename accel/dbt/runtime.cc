@@ -356,6 +356,7 @@ bool Vcpu::resolve(GuestVa va, unsigned bytes, Access access, u16 mem_attr, u64 
 
 void Vcpu::install(GuestVa va, unsigned regime, const Translation& mapping, const MemoryRange& range, Access access) {
   ++tlbs_.counters.fills;
+  if (mapping.global) tlbs_.current().note_global(va, mapping.mapping_size);
   DataTlb& tlb = tlbs_.data_tlb(regime);
   bool grown;
   {

@@ -96,11 +96,25 @@ void AddressSpace::note_fetch(GuestVa va, u64 mapping_size) {
   large_code_end = std::max(large_code_end, begin + (mapping_size - 1));
 }
 
+void AddressSpace::note_global(GuestVa va, u64 mapping_size) {
+  const GuestVa begin = align_down(va, mapping_size);
+  global_begin = std::min(global_begin, begin);
+  global_end = std::max(global_end, begin + (mapping_size - 1));
+}
+
+bool AddressSpace::concerned(const TlbFlush& flush) const {
+  if (!flush.context || context == *flush.context) return true;
+  if (!flush.global_too) return false;
+  return !flush.address || ((*flush.address | kPageMask) >= global_begin && *flush.address <= global_end);
+}
+
 void AddressSpace::flush() {
   for (auto& tlb : data) {
     if (tlb) tlb->flush();
   }
   flush_code();
+  global_begin = ~GuestVa{0};
+  global_end = 0;
 }
 
 void AddressSpace::flush_code() {
@@ -154,7 +168,7 @@ DataTlb& TlbSet::data_tlb(unsigned regime) {
 void TlbSet::flush(const TlbFlush& flush) {
   ++(flush.address ? counters.page_flushes : counters.flushes);
   for (auto& space : spaces_) {
-    if (flush.context && space->context != *flush.context) continue;
+    if (!space->concerned(flush)) continue;
     if (flush.address) {
       space->flush_page(*flush.address);
     } else {

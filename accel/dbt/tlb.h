@@ -69,10 +69,13 @@ struct AddressSpace {
   std::vector<std::unique_ptr<JumpCache>> jumps;  // few: one per mode key seen
   std::bitset<4096> code_pages;                   // hash filter: pages that the fetch and jump caches may know
   GuestVa large_code_begin = ~GuestVa{0}, large_code_end = 0;  // hull of fetched mappings larger than a page
+  GuestVa global_begin = ~GuestVa{0}, global_end = 0;          // hull of the global mappings
 
   DataTlb& tlb(unsigned regime);
   JumpCache& jump_cache(u64 mode);
   void note_fetch(GuestVa va, u64 mapping_size);
+  void note_global(GuestVa va, u64 mapping_size);
+  bool concerned(const TlbFlush& flush) const;
   FetchEntry& fetch_entry(GuestVa va) { return fetch[(va >> kPageBits) & (kFetchEntries - 1)]; }
   void flush();
   void flush_code();

@@ -8,17 +8,19 @@
 
 namespace mimus::dbt {
 
-Vcpu::Vcpu(const DbtConfig& config, CodeCache& cache, Translator& translator, Safepoint& safepoint, u32 index,
-           std::function<void(Vcpu&)> out_of_space)
+Vcpu::Vcpu(const DbtConfig& config, CodeCache& cache, Translator& translator, Safepoint& safepoint,
+           TlbBroadcast& broadcast, u32 index, std::function<void(Vcpu&)> out_of_space)
     : config_(config),
       cache_(cache),
       translator_(translator),
       safepoint_(safepoint),
+      broadcast_(broadcast),
       out_of_space_(std::move(out_of_space)),
       state_(config.frontend.make_state(index)) {
   state_->cpu_index = index;
   state_->port = this;
   state_->runtime = &kRuntime;
+  broadcast_.join(index, *state_);
   for (unsigned i = 0; i < kTimers; ++i) {
     timers_[i] = config_.events.create_timer([this, i] {
       timers_fired_.fetch_or(1u << i);
@@ -41,6 +43,7 @@ void Vcpu::reset() {
   config_.frontend.reset(*state_);
   state_->reservation_size = 0;
   state_->leave = 0;
+  flushes_posted_ = false;
   waiting_ = false;
   off_ = starts_off();
   if (off_) state_->exit_request.store(1, std::memory_order_relaxed);
@@ -120,12 +123,27 @@ void Vcpu::set_irq(unsigned input, bool level) {
 
 void Vcpu::sleep_until_woken() {
   safepoint_.leave();
+  broadcast_.set_asleep(state_->cpu_index, true);
   {
     std::unique_lock lock(wake_mutex_);
     woken_.wait(lock, [&] { return wake_pending_; });
     wake_pending_ = false;
   }
+  broadcast_.set_asleep(state_->cpu_index, false);
   safepoint_.enter();
+}
+
+// Meanwhile it does what others ask of it.
+void Vcpu::await_flushes() {
+  while (!broadcast_.done(state_->cpu_index) && !stop_.load(std::memory_order_relaxed)) {
+    broadcast_.take(state_->cpu_index, [this](const TlbFlush& flush) { flush_tlb(flush); });
+    if (safepoint_.wanted()) {
+      safepoint_.leave();
+      safepoint_.enter();
+    }
+    std::this_thread::yield();
+  }
+  flushes_posted_ = false;
 }
 
 void Vcpu::handle_requests() {
@@ -136,6 +154,7 @@ void Vcpu::handle_requests() {
     safepoint_.leave();
     safepoint_.enter();
   }
+  broadcast_.take(state_->cpu_index, [this](const TlbFlush& flush) { flush_tlb(flush); });
   if (off_ && !take_start()) {
     sleep_until_woken();
     state_->exit_request.store(1, std::memory_order_relaxed);  // look again
@@ -177,9 +196,12 @@ void Vcpu::sync_mode() {
 }
 
 void Vcpu::thread_main() {
+  broadcast_.set_asleep(state_->cpu_index, false);
   safepoint_.enter();
   while (!stop_.load(std::memory_order_relaxed)) {
-    if (state_->exit_request.load(std::memory_order_acquire)) {
+    if (flushes_posted_) await_flushes();
+    // The guest may have unmasked an interrupt that was no news when it came.
+    if (state_->exit_request.load(std::memory_order_acquire) || state_->irq_lines.load(std::memory_order_relaxed)) {
       handle_requests();
       if (waiting_ || off_) continue;
     }
@@ -191,6 +213,7 @@ void Vcpu::thread_main() {
     if (by_edge && found->current.load(std::memory_order_acquire)->host_entry()) cache_.link(from, edge, *found);
     run_translation(*found);
   }
+  broadcast_.set_asleep(state_->cpu_index, true);
   safepoint_.leave();
 }
 
@@ -277,6 +300,7 @@ bool Vcpu::fetch(GuestPc pc, GuestPa& physical, Fault& fault) {
       return true;
     }
     entry = {tag, mapping.page};
+    if (mapping.global) tlbs_.current().note_global(pc, mapping.mapping_size);
     tlbs_.current().note_fetch(pc, mapping.mapping_size);
   }
   physical = entry.physical + (pc & kPageMask);
@@ -306,6 +330,14 @@ void Vcpu::set_timer(unsigned timer, u64 deadline_ticks) {
 void Vcpu::flush_tlb(const TlbFlush& flush) {
   tlbs_.flush(flush);
   state_->clear_return_stack();
+}
+
+void Vcpu::flush_tlb_everywhere(const TlbFlush& flush) {
+  flush_tlb(flush);
+  if (broadcast_.alone()) return;
+  broadcast_.post(state_->cpu_index, flush);
+  flushes_posted_ = true;
+  state_->exit_request.store(1, std::memory_order_relaxed);
 }
 
 void Vcpu::fence_code() {

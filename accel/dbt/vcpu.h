@@ -11,6 +11,7 @@
 #include "accel/dbt/dbt.h"
 #include "accel/dbt/safepoint.h"
 #include "accel/dbt/tlb.h"
+#include "accel/dbt/tlb_broadcast.h"
 #include "accel/dbt/translator.h"
 
 namespace mimus::dbt {
@@ -28,8 +29,8 @@ class Vcpu final : public CpuPort, public IrqSink {
  public:
   static constexpr unsigned kTimers = 4;
 
-  Vcpu(const DbtConfig& config, CodeCache& cache, Translator& translator, Safepoint& safepoint, u32 index,
-       std::function<void(Vcpu&)> out_of_space);
+  Vcpu(const DbtConfig& config, CodeCache& cache, Translator& translator, Safepoint& safepoint, TlbBroadcast& broadcast,
+       u32 index, std::function<void(Vcpu&)> out_of_space);
   ~Vcpu() override;
 
   void start();
@@ -51,6 +52,7 @@ class Vcpu final : public CpuPort, public IrqSink {
   u64 timebase() override;
   void set_timer(unsigned timer, u64 deadline_ticks) override;
   void flush_tlb(const TlbFlush& flush) override;
+  void flush_tlb_everywhere(const TlbFlush& flush) override;
   void fence_code() override;
   void context_changed() override;
   void regime_changed() override;
@@ -80,6 +82,7 @@ class Vcpu final : public CpuPort, public IrqSink {
   void sync_mode();
   bool probe(GuestVa va, Access access, unsigned regime, Resolved& out);
   void sleep_until_woken();
+  void await_flushes();
   TranslatedBlock* find_or_translate();
   TranslatedBlock* lookup_slow(JumpCache& jumps, u32 index);
   bool fetch(GuestPc pc, GuestPa& physical, Fault& fault);
@@ -90,12 +93,14 @@ class Vcpu final : public CpuPort, public IrqSink {
   CodeCache& cache_;
   Translator& translator_;
   Safepoint& safepoint_;
+  TlbBroadcast& broadcast_;
   std::function<void(Vcpu&)> out_of_space_;  // called inside the safepoint region; frees code memory
   std::unique_ptr<CpuState, void (*)(CpuState*)> state_;
   TlbSet tlbs_;
   JumpCache* jumps_ = nullptr;
   bool mode_dirty_ = true;
   bool waiting_ = false;
+  bool flushes_posted_ = false;  // to other CPUs, which may not have done them yet
   bool off_ = false;
   ir::Block scratch_;
   u8 rom_sink_[kPageSize];  // where writes to ROM go

@@ -12,6 +12,7 @@ class PhysicalMemory;
 struct TlbFlush {
   std::optional<GuestVa> address;  // one page; none: all
   std::optional<u64> context;      // one address space (Frontend::context); none: all, global mappings included
+  bool global_too = false;         // with a context: also the global mappings (Translation::global) of the others
 };
 
 class CpuPort {
@@ -22,10 +23,13 @@ class CpuPort {
   virtual void set_timer(unsigned timer,
                          u64 deadline_ticks) = 0;     // CPU-local comparator: calls timer_fired on the frontend
   virtual void flush_tlb(const TlbFlush& flush) = 0;  // this CPU only
-  virtual void fence_code() = 0;                      // code written so far must be seen: leaves generated code
-  virtual void context_changed() = 0;                 // Frontend::context may have changed (satp, ASID)
-  virtual void regime_changed() = 0;                  // CpuState::regime has changed
-  virtual void mode_changed() = 0;                    // Frontend::mode_key may have changed: sets leave = dispatch
+  // All CPUs. It asks for a look of the run loop (CpuState::exit_request): who leaves generated code for that comes
+  // back when all have done it.
+  virtual void flush_tlb_everywhere(const TlbFlush& flush) { flush_tlb(flush); }
+  virtual void fence_code() = 0;          // code written so far must be seen: leaves generated code
+  virtual void context_changed() = 0;     // Frontend::context may have changed (satp, ASID)
+  virtual void regime_changed() = 0;      // CpuState::regime has changed
+  virtual void mode_changed() = 0;        // Frontend::mode_key may have changed: sets leave = dispatch
   virtual void interrupts_changed() = 0;  // enables or pending bits changed: the run loop looks before going on
   virtual void power_off() {}             // off when generated code has been left, until CpuPower::start
   virtual void wait_for_interrupt() = 0;  // sleeps when generated code has been left, until frontend.wakes()

@@ -24,16 +24,21 @@ inline constexpr unsigned kFeatureCount = 0
 #include "frontends/aarch64/features.def"
 #undef FEATURE
     ;
-inline constexpr u64 kAllFeatures = (u64{1} << kFeatureCount) - 1;
+// EL2 and EL3 are for boards to ask for.
+inline constexpr u64 kAllFeatures =
+    ((u64{1} << kFeatureCount) - 1) & ~(u64{1} << unsigned(Feat::EL2) | u64{1} << unsigned(Feat::EL3));
 
 // What one processing element can do. Equal for all of a machine.
 struct CpuModel {
   std::string name = "max";
   u64 features = kAllFeatures;  // bit per Feat
   GuestPc reset_pc = 0;
-  u64 midr_el1 = 0x000f'0510;  // MIDR_EL1: implementer "reserved for software use"
+  u64 midr_el1 = 0x000f'0510;   // MIDR_EL1: implementer "reserved for software use"
+  unsigned physical_bits = 48;  // of addresses: ID_AA64MMFR0_EL1.PARange
 
   bool has(Feat feature) const { return features >> unsigned(feature) & 1; }
+  bool el2() const { return has(Feat::EL2); }
+  bool el3() const { return has(Feat::EL3); }
 };
 
 // "max", "cortex-a72", "neoverse-n1", each with ",+feature" and ",-feature" after it. Errors name the bad word.

@@ -29,15 +29,33 @@ inline constexpr u32 kSyndromeIl = u32{1} << 25;  // a 32-bit instruction
 constexpr u32 syndrome(ExceptionClass ec, u32 iss = 0) { return u32(ec) << 26 | kSyndromeIl | iss; }
 constexpr u32 exception_class(u32 syndrome) { return syndrome >> 26; }
 
-// Fault status codes of aborts, level 3 where there is a level.
-inline constexpr u32 kFscTranslation = 0x07, kFscPermission = 0x0f, kFscExternal = 0x10, kFscAlignment = 0x21;
-inline constexpr u32 kIssWnr = 1 << 6;
+// Fault status codes of aborts (ISS.DFSC, IFSC), those with a level without it.
+inline constexpr u32 kFscAddressSize = 0x00, kFscTranslationLevel0 = 0x04, kFscAccessFlag = 0x08,
+                     kFscPermissionLevel0 = 0x0c, kFscExternal = 0x10, kFscExternalOnWalk = 0x14, kFscAlignment = 0x21;
+inline constexpr u32 kFscTranslation = 0x07, kFscPermission = 0x0f;  // at level 3
+inline constexpr u32 kIssWnr = 1 << 6, kIssS1ptw = 1 << 7, kIssCm = 1 << 8, kIssEa = 1 << 9;
+// Not of the architecture: the abort is of stage 2, at the address that HPFAR_EL2 is to tell (fault_ipa). Taken away on
+// delivery.
+inline constexpr u32 kIssStage2 = 1 << 13;
 // As from EL0; raise_exception makes it "from the same level" where that is so.
 Fault abort_fault(GuestVa va, Access access, u32 status_code);
+// ISS of an access to a system register or a SYS instruction, out of its encoding (D24.2.40, EC 0x18).
+u32 system_iss(u32 raw);
 
-// Takes the exception of the instruction at state.pc.
+// Takes the exception of the instruction at state.pc: to the level that the architecture sends it to, or to `level`.
 void raise_exception(Aarch64State& state, const Fault& fault);
+void raise_exception_to(Aarch64State& state, const Fault& fault, unsigned level);
 // ERET; the new PC.
 GuestPc exception_return(Aarch64State& state);
+
+// -- traps --
+// The level that wants to see FP and SIMD instructions: CPACR_EL1.FPEN, CPTR_EL2.TFP, CPTR_EL3.TFP. 0: none.
+unsigned fp_trap_target(const Aarch64State& state);
+inline constexpr u32 kIssFpAccess = 1 << 24 | 0xe << 20;  // CV, COND
+
+// -- interrupts; inputs are bits of irq_lines --
+inline constexpr u64 kIrqLine = 1, kFiqLine = 2;
+bool take_interrupt(Aarch64State& state);
+bool interrupt_pending(const Aarch64State& state);  // whatever PSTATE.DAIF says: WFI ends
 
 }  // namespace mimus::aarch64

@@ -5,6 +5,7 @@
 #include "frontends/aarch64/helpers.h"
 #include "frontends/aarch64/mmu.h"
 #include "frontends/aarch64/table.h"
+#include "frontends/aarch64/timer.h"
 #include "frontends/aarch64/translator.h"
 
 namespace mimus {
@@ -27,6 +28,11 @@ class Aarch64Frontend final : public Frontend {
     return {state, [](CpuState* s) { delete static_cast<Aarch64State*>(s); }};
   }
   void reset(CpuState& state) const override { reset_state(pe(state)); }
+  // As PSCI's CPU_ON has it: at the highest level that the caller of the firmware may be at.
+  void start_at(CpuState& state, GuestPc entry, u64 argument) const override {
+    state.pc = entry;
+    pe(state).x[0] = argument;
+  }
   void reset_user(CpuState& state) const override { reset_user_state(pe(state)); }
   void visit_state(CpuState& state, StateVisitor& visitor) const override { aarch64::visit_state(pe(state), visitor); }
 
@@ -46,8 +52,10 @@ class Aarch64Frontend final : public Frontend {
   }
 
   unsigned regimes() const override { return kRegimeCount; }
-  unsigned fetch_regime(const CpuState& state) const override { return data_regime(pe(state)); }
-  u64 context(const CpuState&) const override { return 0; }
+  unsigned fetch_regime(const CpuState& state) const override {
+    return pe(state).current_el == 0 ? kRegimeEl0 : kRegimeEl1;
+  }
+  u64 context(const CpuState& state) const override { return address_context(pe(state)); }
   WalkResult walk(CpuState& state, PhysicalMemory& memory, GuestVa va, Access access, unsigned regime) const override {
     return aarch64::walk(pe(state), memory, va, access, regime);
   }
@@ -56,10 +64,11 @@ class Aarch64Frontend final : public Frontend {
   Fault misaligned_fault(GuestVa va, Access access) const override { return abort_fault(va, access, kFscAlignment); }
   Fault bus_fault(GuestVa va, Access access) const override { return abort_fault(va, access, kFscExternal); }
 
-  // No interrupt controller is wired to a processing element yet.
-  bool take_interrupt(CpuState&) const override { return false; }
-  bool wakes(const CpuState& state) const override { return state.irq_lines != 0; }
-  void timer_fired(CpuState&, unsigned) const override {}
+  bool take_interrupt(CpuState& state) const override { return aarch64::take_interrupt(pe(state)); }
+  bool wakes(const CpuState& state) const override { return interrupt_pending(pe(state)); }
+  void timer_fired(CpuState& state, unsigned timer) const override {
+    if (timer < kTimerCount) update_timer(pe(state), TimerId(timer));
+  }
 
  private:
   const CpuModel model_;

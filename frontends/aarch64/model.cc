@@ -30,21 +30,25 @@ constexpr u64 mandatory_features() {
 // Arm Cortex-A72 MPCore Processor TRM (100095): Armv8.0-A with the cryptographic extension.
 constexpr u64 kCortexA72 = set_of({Feat::CRC32, Feat::AES, Feat::PMULL, Feat::SHA1, Feat::SHA256});
 // Arm Neoverse N1 Core TRM (100616): Armv8.2-A.
-constexpr u64 kNeoverseN1 = kCortexA72 | set_of({Feat::LSE, Feat::RDM, Feat::FP16, Feat::AdvSIMDFP16, Feat::DotProd,
-                                                 Feat::LRCPC, Feat::DPB, Feat::SSBS, Feat::PAN, Feat::UAO});
+constexpr u64 kNeoverseN1 =
+    kCortexA72 | set_of({Feat::LSE, Feat::RDM, Feat::FP16, Feat::AdvSIMDFP16, Feat::DotProd, Feat::LRCPC, Feat::DPB,
+                         Feat::SSBS, Feat::PAN, Feat::PAN2, Feat::UAO, Feat::HAFDBS, Feat::HPDS, Feat::TGran16});
 // What translate functions exist for.
-constexpr u64 kImplemented = mandatory_features() | set_of({Feat::CRC32, Feat::LSE, Feat::LRCPC, Feat::LRCPC2,
-                                                            Feat::DPB, Feat::DPB2, Feat::FlagM, Feat::FlagM2, Feat::SB,
-                                                            Feat::SSBS, Feat::DIT, Feat::BTI, Feat::RNG, Feat::JSCVT});
+constexpr u64 kImplemented =
+    mandatory_features() |
+    set_of({Feat::CRC32,  Feat::LSE,  Feat::LRCPC, Feat::LRCPC2, Feat::DPB,  Feat::DPB2,   Feat::FlagM,
+            Feat::FlagM2, Feat::SB,   Feat::SSBS,  Feat::DIT,    Feat::BTI,  Feat::RNG,    Feat::JSCVT,
+            Feat::PAN,    Feat::PAN2, Feat::UAO,   Feat::HAFDBS, Feat::HPDS, Feat::TGran16});
 
 struct ModelRow {
   std::string_view name;
   u64 features;
   u64 midr_el1;
+  unsigned physical_bits;
 };
-constexpr ModelRow kModels[] = {{"max", kImplemented, 0x000f'0510},
-                                {"cortex-a72", mandatory_features() | kCortexA72, 0x410f'd083},
-                                {"neoverse-n1", mandatory_features() | kNeoverseN1, 0x414f'd0c1}};
+constexpr ModelRow kModels[] = {{"max", kImplemented, 0x000f'0510, 48},
+                                {"cortex-a72", mandatory_features() | kCortexA72, 0x410f'd083, 44},
+                                {"neoverse-n1", mandatory_features() | kNeoverseN1, 0x414f'd0c1, 48}};
 
 std::unexpected<Error> unknown_model(std::string_view name) {
   std::string known;
@@ -57,6 +61,7 @@ constexpr std::pair<Feat, Feat> kNeeds[] = {
     {Feat::LSE2, Feat::LSE},     {Feat::PMULL, Feat::AES},        {Feat::SHA512, Feat::SHA256},
     {Feat::SHA3, Feat::SHA512},  {Feat::AdvSIMDFP16, Feat::FP16}, {Feat::FHM, Feat::AdvSIMDFP16},
     {Feat::LRCPC2, Feat::LRCPC}, {Feat::DPB2, Feat::DPB},         {Feat::FlagM2, Feat::FlagM},
+    {Feat::PAN2, Feat::PAN},
 };
 void switch_on(CpuModel& model, Feat feature) {
   model.features |= set_of({feature});
@@ -91,6 +96,7 @@ Expected<CpuModel> parse_cpu_model(std::string_view text) {
   model.name = name;
   model.features = row->features;
   model.midr_el1 = row->midr_el1;
+  model.physical_bits = row->physical_bits;
   for (text.remove_prefix(name.size()); !text.empty();) {
     text.remove_prefix(1);  // the comma
     const std::string_view word = text.substr(0, text.find(','));

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "frontends/aarch64/state.h"
+#include "frontends/aarch64/traps.h"
 
 namespace mimus::aarch64 {
 
@@ -22,17 +23,20 @@ struct SysregDesc {
   u32 number = 0;
   Feat feature = Feat::Base;
   u8 el = 0;
+  Trap trap = Trap::none;
   bool in_slot = false;
-  u16 slot = 0;  // with in_slot
-  Read read = nullptr;
+  bool plain = false;     // nothing else depends on what it holds
+  u16 slot = 0;           // with in_slot
+  Read read = nullptr;    // null: write-only
   Write write = nullptr;  // null: read-only
 };
 
-const SysregDesc* find_sysreg(u32 number);  // null: there is none
 std::span<const SysregDesc> sysreg_table();
+const SysregDesc* find_sysreg(u32 number);  // null: there is none
+inline u32 sysreg_row(const SysregDesc& row) { return u32(&row - sysreg_table().data()); }
 
 // The ID space that Linux lets programs read, unknown ones as zero
-// (Documentation/arch/arm64/cpu-feature-registers.rst).
+// (Documentation/arch/arm64/cpu-feature-registers.rst); at EL1 and above what is not allocated in it reads as zero.
 constexpr bool in_id_space(u32 number) {
   return (number >> 3) >= (sysreg_number(3, 0, 0, 0, 0) >> 3) && (number >> 3) <= (sysreg_number(3, 0, 0, 7, 0) >> 3);
 }

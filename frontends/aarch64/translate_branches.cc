@@ -61,9 +61,18 @@ Next eret(T& t, const Insn&) {
 
 Next svc(T& t, const Insn& i) { return t.trap(syndrome(kEcSvc, u32(i.imm))); }
 Next brk(T& t, const Insn& i) { return t.trap(syndrome(kEcBrk, u32(i.imm))); }
-// There is neither EL2 nor EL3, and no halting debug.
-Next hvc(T& t, const Insn&) { return t.undefined(); }
-Next smc(T& t, const Insn&) { return t.undefined(); }
+// What they call is decided when they run.
+Next hvc(T& t, const Insn& i) {
+  if (t.mode.el == 0) return t.undefined();
+  t.call_leaving(kHelper_hvc, ir::kVoid, {t.b.constant(u64(i.imm))});
+  return t.yield(t.next_pc());
+}
+Next smc(T& t, const Insn& i) {
+  if (t.mode.el == 0) return t.undefined();
+  t.call_leaving(kHelper_smc, ir::kVoid, {t.b.constant(u64(i.imm))});
+  return t.yield(t.next_pc());
+}
+// There is no halting debug.
 Next hlt(T& t, const Insn&) { return t.undefined(); }
 Next udf(T& t, const Insn&) { return t.undefined(); }
 

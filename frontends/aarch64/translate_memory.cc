@@ -34,8 +34,8 @@ Next load_register(T& t, const Insn& i, Extend extend) {
   return with_register(t, i, i.size(), [&](Address at) { load_to(t, i, integer_of(i.size()), extend, at); });
 }
 
-// LDTR and its like: at EL1 with the permissions of EL0.
-MemAttr unprivileged(const T& t) { return {.privilege = u8(t.mode.el == 0 ? 0 : 1 + kRegimeEl0)}; }
+// LDTR and its like: at EL1 with the permissions of EL0, unless PSTATE.UAO says otherwise.
+MemAttr unprivileged(const T& t) { return {.privilege = u8(t.mode.el == 1 && !t.mode.uao ? 1 + kRegimeEl0 : 0)}; }
 
 Next literal(T& t, const Insn& i, ir::Type type, Extend extend) {
   load_to(t, i, type, extend, {t.b.constant(t.pc + u64(i.imm)), 0});

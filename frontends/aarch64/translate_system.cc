@@ -21,49 +21,47 @@ Next barrier(T& t, const Insn& i) {
   return Next::go_on;
 }
 
-// -- SYS instructions --
-Next zero_va(T& t, const Insn& i) {
-  t.b.emit(Op::zero_block, ir::kVoid, {t.x(i.rt())}, kZeroBlock);
-  return Next::go_on;
-}
-Next invalidate_code(T& t, const Insn&) {
-  t.call(kHelper_fence_code, ir::kVoid, {});
-  return t.yield(t.next_pc());
-}
-// Caches are coherent: only the permission to read is checked.
-Next clean(T& t, const Insn& i) {
-  t.call_leaving(kHelper_check_readable, ir::kVoid, {t.x(i.rt())});
-  return Next::go_on;
-}
-
-struct SysOp {
-  u32 number;  // op1:CRn:CRm:op2
-  Feat feature;
-  TranslateFn translate;
-};
-constexpr SysOp kSysOps[] = {
-#define SYSOP(op1, crn, crm, op2, name, feature, function) \
-  {sysreg_number(1, op1, crn, crm, op2), Feat::feature, function},
-#include "frontends/aarch64/sysop.def"
-#undef SYSOP
-};
-
 // -- system registers --
 
-// Not accessible here: undefined, or, for what Linux emulates for programs, a look at run time.
+constexpr u32 kNzcv = sysreg_number(3, 3, 4, 2, 0), kDaifRegister = sysreg_number(3, 3, 4, 2, 1),
+              kRndr = sysreg_number(3, 3, 2, 4, 0), kRndrrs = sysreg_number(3, 3, 2, 4, 1),
+              kFpcr = sysreg_number(3, 3, 4, 4, 0), kFpsr = sysreg_number(3, 3, 4, 4, 1),
+              kTpidrro = sysreg_number(3, 3, 13, 0, 3), kSpEl0 = sysreg_number(3, 0, 4, 1, 0),
+              kCntfrq = sysreg_number(3, 3, 14, 0, 0);
+
+// Not accessible here: undefined, or, for what Linux emulates for programs, a look at run time. What is not allocated
+// among the ID registers reads as zero at EL1.
 Next foreign_read(T& t, const Insn& i, u32 number) {
-  if (t.mode.el != 0 || !in_id_space(number)) return t.undefined();
+  if (!in_id_space(number)) return t.undefined();
+  if (t.mode.el != 0) {
+    if (find_sysreg(number)) return t.undefined();
+    t.set_x(i.rt(), t.b.constant(0));
+    return Next::go_on;
+  }
   t.set_x(i.rt(), t.call_leaving(kHelper_id_read, ir::i64, {t.b.constant(number)}));
   return Next::go_on;
 }
 
 const SysregDesc* accessible(const T& t, u32 number) {
   const SysregDesc* row = find_sysreg(number);
-  return row && t.model.has(row->feature) && t.mode.el >= row->el ? row : nullptr;
+  if (!row || !t.model.has(row->feature) || t.mode.el < row->el) return nullptr;
+  return number == kSpEl0 && !t.mode.sp_select ? nullptr : row;  // it is SP then
 }
 
-constexpr u32 kNzcv = sysreg_number(3, 3, 4, 2, 0), kRndr = sysreg_number(3, 3, 2, 4, 0),
-              kRndrrs = sysreg_number(3, 3, 2, 4, 1), kFpcr = sysreg_number(3, 3, 4, 4, 0);
+// What only higher levels may write.
+bool writable(const T& t, const SysregDesc& row) {
+  const u64 highest = t.model.el3() ? 3 : t.model.el2() ? 2 : 1;
+  if (row.number == kTpidrro) return t.mode.el > 0;
+  return row.write && (row.number != kCntfrq || t.mode.el == highest);
+}
+
+bool in_line(const T& t, const SysregDesc& row) { return row.in_slot && !(row.trap == Trap::vm && t.mode.vm_trapped); }
+
+// An interrupt that was masked may be taken now.
+void look_for_interrupts(T& t) {
+  const I64 lines = t.b.and_(t.b.read(kSlot_irq_lines), t.b.constant(kIrqLine | kFiqLine));
+  t.yield_if(t.compare(Op::ne, lines, t.b.constant(0)));
+}
 
 u64 fpcr_of(const Mode& m) {
   return m.rmode << kFpcrRmodeShift | (m.fz ? kFpcrFz : 0) | (m.dn ? kFpcrDn : 0) | (m.ahp ? kFpcrAhp : 0) |
@@ -79,8 +77,8 @@ Next yield(T& t, const Insn&) {
 }
 // The event register may be set at any time: other threads get the host's core, and then it is over.
 Next wfe(T& t, const Insn& i) { return yield(t, i); }
-Next wfi(T& t, const Insn&) {
-  t.call_leaving(kHelper_wait, ir::kVoid, {});
+Next wfi(T& t, const Insn& i) {
+  t.call_leaving(kHelper_wait, ir::kVoid, {t.b.constant(i.raw)});
   return t.yield(t.next_pc());
 }
 
@@ -88,7 +86,15 @@ Next clrex(T& t, const Insn&) {
   t.call(kHelper_clear_exclusive, ir::kVoid, {});
   return Next::go_on;
 }
-Next dsb(T& t, const Insn& i) { return barrier(t, i); }
+// Also waits until all PEs have done the TLB maintenance that this one has broadcast.
+Next dsb(T& t, const Insn& i) {
+  barrier(t, i);
+  if (t.mode.el > 0) {
+    const ir::Any request = t.b.read_any(kSlot_exit_request);
+    t.yield_if(t.compare(Op::ne, request, t.constant_like(request, 0)));
+  }
+  return Next::go_on;
+}
 Next dmb(T& t, const Insn& i) { return barrier(t, i); }
 // What has to be synchronised ends its block by itself.
 Next isb(T&, const Insn&) { return Next::go_on; }
@@ -122,19 +128,48 @@ Next msr_dit(T& t, const Insn& i) {
   return Next::go_on;
 }
 
-Next sys(T& t, const Insn& i) {
-  for (const SysOp& op : kSysOps)
-    if (op.number == (sysreg_number(i.raw) & 0x7fff) && t.model.has(op.feature)) return op.translate(t, i);
-  return t.undefined();
+// -- PSTATE, immediate: CRm is the value --
+
+Next msr_spsel(T& t, const Insn& i) {
+  if (t.mode.el == 0) return t.undefined();
+  return t.write_register(i, *find_sysreg(sysreg_number(3, 0, 4, 2, 0)), t.b.constant(u64(i.imm) & 1));
 }
-Next sysl(T& t, const Insn&) { return t.undefined(); }
+Next msr_pan(T& t, const Insn& i) {
+  if (t.mode.el == 0) return t.undefined();
+  return t.write_register(i, *find_sysreg(sysreg_number(3, 0, 4, 2, 3)),
+                          t.b.constant((u64(i.imm) & 1) ? kPstatePan : 0));
+}
+Next msr_uao(T& t, const Insn& i) {
+  if (t.mode.el == 0) return t.undefined();
+  return t.write_register(i, *find_sysreg(sysreg_number(3, 0, 4, 2, 4)),
+                          t.b.constant((u64(i.imm) & 1) ? kPstateUao : 0));
+}
+Next msr_daifset(T& t, const Insn& i) {
+  if (t.mode.el == 0)
+    t.call_leaving(kHelper_check_trap, ir::kVoid, {t.b.constant(u64(Trap::daif)), t.b.constant(i.raw)});
+  t.b.write(kSlot_daif, t.b.or_(t.b.read(kSlot_daif), t.b.constant(u64(i.imm) << 6)));
+  return Next::go_on;
+}
+Next msr_daifclr(T& t, const Insn& i) {
+  if (t.mode.el == 0)
+    t.call_leaving(kHelper_check_trap, ir::kVoid, {t.b.constant(u64(Trap::daif)), t.b.constant(i.raw)});
+  t.b.write(kSlot_daif, t.b.and_(t.b.read(kSlot_daif), t.b.constant(kDaif & ~(u64(i.imm) << 6))));
+  look_for_interrupts(t);
+  return Next::go_on;
+}
+
+// -- MRS and MSR --
 
 Next mrs(T& t, const Insn& i) {
   const u32 number = sysreg_number(i.raw);
   const SysregDesc* row = accessible(t, number);
-  if (!row) return foreign_read(t, i, number);
-  if (row->in_slot) {
+  if (!row || !row->read) return foreign_read(t, i, number);
+  const bool fp = number == kFpcr || number == kFpsr;
+  if (fp && t.mode.fp_trapped) return t.trap(syndrome(kEcFpAccess, kIssFpAccess));
+  if (in_line(t, *row)) {
     t.set_x(i.rt(), t.b.read(row->slot));
+  } else if (number == kDaifRegister && t.mode.el > 0) {
+    t.set_x(i.rt(), t.b.read(kSlot_daif));
   } else if (number == kNzcv) {
     t.set_x(i.rt(), t.nzcv());
   } else if (number == kFpcr) {
@@ -143,7 +178,10 @@ Next mrs(T& t, const Insn& i) {
     t.set_x(i.rt(), t.call(kHelper_random, ir::i64, {}));
     t.set_nzcv(t.b.constant(0));
   } else {
-    t.set_x(i.rt(), t.call_leaving(kHelper_sysreg_read, ir::i64, {t.b.constant(number)}));
+    const I64 index = t.b.constant(sysreg_row(*row)), raw = t.b.constant(i.raw);
+    t.set_x(i.rt(), fp                      ? t.call(kHelper_fp_read, ir::i64, {index})
+                    : t.may_trap(row->trap) ? t.call_leaving(kHelper_sysreg_read_checked, ir::i64, {index, raw})
+                                            : t.call(kHelper_sysreg_read, ir::i64, {index}));
   }
   return Next::go_on;
 }
@@ -151,8 +189,10 @@ Next mrs(T& t, const Insn& i) {
 Next msr(T& t, const Insn& i) {
   const u32 number = sysreg_number(i.raw);
   const SysregDesc* row = accessible(t, number);
-  if (!row || !row->write) return t.undefined();
-  if (row->in_slot) {
+  if (!row || !writable(t, *row)) return t.undefined();
+  const bool fp = number == kFpcr || number == kFpsr;
+  if (fp && t.mode.fp_trapped) return t.trap(syndrome(kEcFpAccess, kIssFpAccess));
+  if (in_line(t, *row)) {
     t.b.write(row->slot, t.x(i.rt()));
     return Next::go_on;
   }
@@ -160,8 +200,16 @@ Next msr(T& t, const Insn& i) {
     t.set_nzcv(t.x(i.rt()));
     return Next::go_on;
   }
-  t.call_leaving(kHelper_sysreg_write, ir::kVoid, {t.b.constant(number), t.x(i.rt())});
-  return t.yield(t.next_pc());
+  if (number == kDaifRegister && t.mode.el > 0) {
+    t.b.write(kSlot_daif, t.b.and_(t.x(i.rt()), t.b.constant(kDaif)));
+    look_for_interrupts(t);
+    return Next::go_on;
+  }
+  if (fp) {
+    t.call_leaving(kHelper_fp_write, ir::kVoid, {t.b.constant(sysreg_row(*row)), t.x(i.rt())});
+    return number == kFpcr ? t.yield(t.next_pc()) : Next::go_on;
+  }
+  return t.write_register(i, *row, t.x(i.rt()));
 }
 
 }  // namespace mimus::aarch64::translate

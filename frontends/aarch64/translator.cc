@@ -11,9 +11,25 @@ namespace {
 
 constexpr unsigned kMaxSideExits = 4;
 
+// D1.2.3, BranchAddr: branches drop the tag of an address.
+GuestPc without_tag(const Mode& mode, GuestPc pc) {
+  const bool high = bit(pc, 55);
+  return (high ? mode.tbi1 : mode.tbi0) ? u64(sign_extend(pc, 56)) : pc;
+}
+
+// FP and SIMD instructions: data processing, loads and stores of V registers (C4.1).
+bool uses_fp(u32 raw) { return (raw >> 25 & 7) == 7 || ((raw >> 25 & 5) == 4 && (raw >> 26 & 1)); }
+
 }  // namespace
 
 void Translator::run(const CodeBytes& code, const TranslateLimits& limits) {
+  if (const GuestPc clean = without_tag(mode, code.pc); clean != code.pc) {
+    b.begin_insn(code.pc, 4);
+    block_.guest_bytes = 4;
+    jump(clean);
+    --block_.exits.back().insns;
+    return;
+  }
   u32 offset = 0;
   while (true) {
     pc = code.pc + offset;
@@ -33,6 +49,10 @@ bool Translator::translate_one(const CodeBytes& code, u32 offset) {
   std::span<const u8> bytes = code.bytes.subspan(offset);
   b.begin_insn(pc, 4);
   block_.guest_bytes = u32(offset + std::min<size_t>(bytes.size(), 4));
+  if (mode.il) {
+    trap(syndrome(kEcIllegalState));
+    return false;
+  }
   if (pc & 3) {  // D1.3.5: PC alignment fault
     trap(syndrome(kEcPcAlignment), pc);
     return false;
@@ -47,6 +67,10 @@ bool Translator::translate_one(const CodeBytes& code, u32 offset) {
   Insn insn;
   if (!decode(raw, model, insn)) {
     undefined();
+    return false;
+  }
+  if (mode.fp_trapped && uses_fp(raw)) {
+    trap(syndrome(kEcFpAccess, kIssFpAccess));
     return false;
   }
   return insn.desc->translate(*this, insn) == Next::go_on;
@@ -211,6 +235,19 @@ Next Translator::jump(GuestPc target) {
 Next Translator::yield(GuestPc target) {
   b.end({.kind = ir::Exit::Kind::yield, .target = target});
   return Next::stop;
+}
+
+void Translator::yield_if(I1 condition) { b.exit_if(condition, {.kind = ir::Exit::Kind::yield, .target = next_pc()}); }
+
+Next Translator::write_register(const Insn& i, const SysregDesc& row, I64 value) {
+  const I64 index = b.constant(sysreg_row(row)), raw = b.constant(i.raw);
+  if (may_trap(row.trap)) {
+    call_leaving(kHelper_sysreg_write_checked, ir::kVoid, {index, value, raw});
+  } else {
+    call_leaving(kHelper_sysreg_write, ir::kVoid, {index, value});
+  }
+  if (!row.plain) yield_if(compare(Op::ne, b.read(kSlot_resync), b.constant(0)));
+  return Next::go_on;
 }
 
 // An instruction that takes an exception does not retire.

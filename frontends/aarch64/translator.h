@@ -7,6 +7,7 @@
 #include "frontends/aarch64/exception.h"
 #include "frontends/aarch64/helpers.h"
 #include "frontends/aarch64/state.h"
+#include "frontends/aarch64/sysreg.h"
 #include "frontends/aarch64/table.h"
 
 namespace mimus::aarch64 {
@@ -84,9 +85,18 @@ class Translator {
   Next jump(GuestPc target);
   Next yield(GuestPc target);
   Next trap(u32 syndrome, u64 far = 0);
+  // To the next instruction through the run loop, which has something to look at.
+  void yield_if(ir::I1 condition);
   Next undefined() { return trap(syndrome(kEcUnknown)); }
   void trap_if(ir::I1 condition, u32 syndrome, u64 far);
   Next branch(ir::I1 taken, GuestPc target);
+
+  // Whether some level may trap what is in this group, as far as that is known here.
+  bool may_trap(Trap trap) const {
+    return trap != Trap::none && (mode.el == 0 || model.el2() || model.el3() || trap == Trap::gic);
+  }
+  // MSR of a register that has no slot.
+  Next write_register(const Insn& i, const SysregDesc& row, ir::I64 value);
 
   // Calls a helper that may leave: `pc` is written before.
   ir::Any call_leaving(unsigned row, ir::Type result, std::initializer_list<ir::Any> args);

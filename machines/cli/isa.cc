@@ -5,6 +5,9 @@
 #include "frontends/aarch64/aarch64.h"
 #include "frontends/riscv/riscv.h"
 #include "machines/load/elf.h"
+#include "machines/virt/aarch64_memory_map.h"
+#include "machines/virt/aarch64_virt.h"
+#include "machines/virt/memory_map.h"
 #include "machines/virt/riscv_virt.h"
 
 namespace mimus::cli {
@@ -28,8 +31,10 @@ Expected<Isa> make_aarch64(const CpuOptions& options) {
   MIMUS_TRY(auto model, aarch64::parse_cpu_model(options.cpu));
   Isa isa;
   isa.elf_machine = kElfAarch64;
-  isa.make_board = [](const std::string& machine) -> Expected<std::unique_ptr<Board>> {
-    return usage_error(fmt::format("--machine {}: aarch64 has no boards; mimus exec runs its programs", machine));
+  isa.make_board = [model](const std::string& machine) -> Expected<std::unique_ptr<Board>> {
+    if (machine != "virt") return usage_error(fmt::format("--machine {}: aarch64 has the board virt", machine));
+    const std::string compatible = model.name == "max" ? "arm,armv8" : fmt::format("arm,{}", model.name);
+    return virt::make_aarch64_virt({.compatible = compatible, .pmu = false});
   };
   isa.frontend = make_aarch64_frontend(model);
   isa.features = aarch64::feature_names(model);
@@ -39,8 +44,10 @@ Expected<Isa> make_aarch64(const CpuOptions& options) {
 struct Row {
   std::string_view name;
   Expected<Isa> (*make)(const CpuOptions&);
+  u64 timebase_hz;
 };
-constexpr Row kIsas[] = {{"riscv64", make_riscv64}, {"aarch64", make_aarch64}};
+constexpr Row kIsas[] = {{"riscv64", make_riscv64, virt::kTimebaseHz},
+                         {"aarch64", make_aarch64, virt::aarch64::kTimebaseHz}};
 
 }  // namespace
 
@@ -51,6 +58,12 @@ Expected<Isa> make_isa(const CpuOptions& options) {
     known += fmt::format("{}{}", known.empty() ? "" : ", ", row.name);
   }
   return usage_error(fmt::format("--isa {}: known instruction sets: {}", options.isa, known));
+}
+
+u64 timebase_hz(std::string_view isa) {
+  for (const Row& row : kIsas)
+    if (row.name == isa) return row.timebase_hz;
+  return kIsas[0].timebase_hz;
 }
 
 }  // namespace mimus::cli

@@ -18,5 +18,7 @@ struct Isa {
 };
 
 Expected<Isa> make_isa(const CpuOptions& options);
+// Ticks per second of the counter that the boards of an instruction set have; any for an unknown one.
+u64 timebase_hz(std::string_view isa);
 
 }  // namespace mimus::cli

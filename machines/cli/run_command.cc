@@ -23,13 +23,12 @@
 namespace mimus::cli {
 namespace {
 
-constexpr u64 kTimebaseHz = 10'000'000;
 constexpr int kSignalExit = 128;  // as shells count
 
 // One `mimus run`, put together from its options.
 class Session {
  public:
-  explicit Session(const RunOptions& options) : options_(options), vm_(kTimebaseHz) {}
+  explicit Session(const RunOptions& options) : options_(options), vm_(timebase_hz(options.isa)) {}
 
   Expected<int> run() {
     MIMUS_TRY(const std::string machine, read_machine());

@@ -1,0 +1,16 @@
+// The self-hosted debug registers (DDI 0487, D2 and D24.3).
+#include "frontends/aarch64/sysreg_access.h"
+
+namespace mimus::aarch64::sysreg {
+
+constexpr u64 kOslk = 2;
+
+void write_oslar(Aarch64State& s, u64 value) { s.oslsr_el1 = (s.oslsr_el1 & ~kOslk) | (value & 1 ? kOslk : 0); }
+
+// DBGCLAIMSET reads as which bits there are.
+u64 read_claim(Aarch64State& s) { return s.dbgclaim; }
+u64 read_claim_set(Aarch64State&) { return 0xff; }
+void write_claim_set(Aarch64State& s, u64 value) { s.dbgclaim |= value & 0xff; }
+void write_claim_clear(Aarch64State& s, u64 value) { s.dbgclaim &= ~value; }
+
+}  // namespace mimus::aarch64::sysreg
