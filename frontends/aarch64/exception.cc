@@ -84,6 +84,7 @@ void raise_exception(Aarch64State& s, const Fault& fault) {
 
 // What has no address of its own leaves FAR_ELx UNKNOWN: as it was.
 void raise_exception_to(Aarch64State& s, const Fault& fault, unsigned level) {
+  if (s.user_process) return s.port->user_exception(fault.cause, fault.tval);
   const u32 ec = exception_class(fault.cause), cause = fault.cause & ~(is_abort(ec) ? kIssStage2 : 0);
   s.esr[level] = s.current_el == level ? from_same_level(cause) : cause;
   if (is_abort(ec) || ec == kEcPcAlignment) s.far[level] = fault.tval;
