@@ -223,14 +223,16 @@ bool CodeCache::bytes_changed(const TranslatedBlock& t) const {
 
 // RISC-V Unprivileged ISA, Zifencei: after a FENCE.I the hart sees all stores that were visible to it before. The
 // store that raced with mark_page() was issued before any signal that made this hart execute the FENCE.I, so it is in
-// memory now. A page leaves the list once every other CPU has left generated code at least once since it was marked.
+// memory now. A page leaves the list once every other CPU has left generated code at least once since it was marked:
+// soon, or each of the many IC IVAU of firmware would look at all pages.
 void CodeCache::check_fresh(const CodeWriteToken& write) {
   const std::vector<u64> now = epochs_ ? epochs_() : std::vector<u64>{};
   std::erase_if(fresh_, [&](const FreshPage& fresh) {
     Page& entry = pages_[fresh.page];
     auto stale = [&](const TranslatedBlock* t) { return !t->straddles && bytes_changed(*t); };
     if (std::ranges::any_of(entry.translations, stale)) drop_page(write, fresh.page, entry);
-    return std::ranges::equal(now, fresh.epochs, [](u64 current, u64 then) { return current != then; });
+    return std::ranges::equal(now, fresh.epochs,
+                              [](u64 current, u64 then) { return current == kAsleep || current != then; });
   });
   has_fresh_ = !fresh_.empty();
 }

@@ -100,7 +100,9 @@ class CodeCache final : public CodeWatcher {
   // Everything goes. Only in a safepoint, with no compile under way.
   void clear(const std::function<void(const CodeWriteToken&)>& also);
 
-  // Epochs of the CPUs (each bumped when it leaves generated code), to know when a store under way has landed.
+  // Epochs of the CPUs (each bumped when it leaves generated code), to know when a store under way has landed. A CPU
+  // that sleeps has none under way.
+  static constexpr u64 kAsleep = ~u64{0};
   void set_epochs(std::function<std::vector<u64>()> epochs) { epochs_ = std::move(epochs); }
 
   struct Counters {

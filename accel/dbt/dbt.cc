@@ -31,7 +31,9 @@ class Dbt final : public Accelerator, public CpuPower {
     });
     cache_.set_epochs([this] {
       std::vector<u64> epochs;
-      for (auto& cpu : cpus_) epochs.push_back(cpu->epoch());
+      std::atomic_thread_fence(std::memory_order_seq_cst);  // fast paths taken away before are seen by who wakes later
+      for (u32 i = 0; i < cpus_.size(); ++i)
+        epochs.push_back(broadcast_.asleep(i) ? CodeCache::kAsleep : cpus_[i]->epoch());
       return epochs;
     });
   }

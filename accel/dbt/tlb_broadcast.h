@@ -24,6 +24,7 @@ class TlbBroadcast {
   bool done(u32 from) const;  // all others have done what `from` has posted
 
   void set_asleep(u32 cpu, bool asleep) { inboxes_[cpu]->asleep.store(asleep); }
+  bool asleep(u32 cpu) const { return inboxes_[cpu]->asleep.load(); }
   // Calls flush(TlbFlush) for everything in the CPU's inbox.
   template <class Flush>
   void take(u32 cpu, Flush flush) {

@@ -146,6 +146,18 @@ TEST_F(CodeCacheTest, FenceFindsAStoreThatSlippedPastTheMark) {
   EXPECT_FALSE(t->valid);
 }
 
+TEST_F(CodeCacheTest, FenceLooksNoMoreAtPagesThatNoStoreCanBeUnderWayTo) {
+  std::vector<u64> epochs{1, 1, CodeCache::kAsleep};  // the last CPU has never been started
+  cache.set_epochs([&] { return epochs; });
+  memory.find(kRam)->marks[0] |= kPageWriteFast;
+  TranslatedBlock* t = make(0x10, 1);
+  epochs = {2, CodeCache::kAsleep, CodeCache::kAsleep};
+  cache.fence_check();
+  memory.host(kRam + 0x10, 4)[0] ^= 1;  // nobody could do this unnoticed
+  cache.fence_check();
+  EXPECT_TRUE(t->valid);
+}
+
 TEST_F(CodeCacheTest, ClearForgetsEverything) {
   TranslatedBlock* t = make(0x10, 1);
   const ir::BlockKey key = t->key;

@@ -1,11 +1,13 @@
 """A running machine, and the conversation with its serial console over pipes."""
 
+import fcntl
 import os
 import pty
 import re
 import signal
 import subprocess
 import tempfile
+import termios
 import threading
 import time
 
@@ -31,7 +33,8 @@ class Console:
         self.started = time.monotonic()
         if terminal:
             own, theirs = pty.openpty()
-            self.process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=self._errors, env=environment)
+            self.process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=self._errors, env=environment,
+                                            start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
             os.close(theirs)
             self._input, self._from = os.fdopen(own, "wb", 0), os.fdopen(os.dup(own), "rb")
         else:
