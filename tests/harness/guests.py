@@ -9,6 +9,7 @@ sys.path.insert(0, str(SOURCE / "tools"))
 from guestlib import products  # noqa: E402
 from guestlib.arch import ARCHES, Arch  # noqa: E402,F401
 from guestlib.cpio import Archive  # noqa: E402
+from guestlib.kernel import Modules  # noqa: E402,F401
 from guestlib.store import GuestError, recorded  # noqa: E402
 
 ISAS = {arch.isa: arch for arch in ARCHES.values()}

@@ -8,7 +8,7 @@ from .base import Context, Failed  # noqa: F401
 from .debian import debian, installer, power_button
 from .disks import disk_journal, disk_qcow2, disk_write, hot_reset
 from .firmware import efi_grub, opensbi, uboot
-from .interrupts import AIA, GICV2M, ITS, messages
+from .interrupts import AIA, GICV2M, ITS, messages, power_key
 from .network import network, network_ipv6, network_link
 from .shell import piped, reboot, saved, shell
 
@@ -63,6 +63,8 @@ SCENARIOS = {scenario.name: scenario for scenario in (
              long_on=RISCV),
     Scenario("messages-its", partial(messages, controller=ITS), "MSI-X by a GICv3's ITS, interrupts between CPUs", isas=ARM),
     Scenario("messages-gicv2m", partial(messages, controller=GICV2M), "MSI-X by a GICv2's frame for messages", isas=ARM),
+    Scenario("power-key", power_key, "the monitor's powerdown is a key in the guest", isas=ARM),
+    Scenario("power-key-acpi", partial(power_key, efi=True), "the same by ACPI", isas=ARM, long_on=ARM),
     Scenario("network", network, "HTTP both ways through the NAT", long_on=ARM),
     Scenario("network-smp4", partial(network, smp=4), "the same on 4 CPUs", long_on=ALL),
     Scenario("network-ipv6", network_ipv6, "HTTP over IPv6 through the NAT", long_on=ARM),

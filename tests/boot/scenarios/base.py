@@ -71,6 +71,15 @@ def power_off(console, context):
     console.finish(context.wait(30))
 
 
+def press_power_button(console, context):
+    """By a command of the emulator's monitor, on the terminal of the console."""
+    console.send("\x01c")
+    console.expect(r"\((mimus|qemu)\) ", context.wait(30))
+    console.send(context.driver.press_button + "\n")
+    console.expect(r"\((mimus|qemu)\) ", context.wait(30))
+    console.send("\x01c")
+
+
 def checked_file(path, size, seed):
     data = random.Random(seed).randbytes(size)
     path.write_bytes(data)

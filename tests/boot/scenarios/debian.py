@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.machine import Disk
 
-from .base import MIB, PROMPT, check_file_system, file_in_image, free_port, require
+from .base import MIB, PROMPT, check_file_system, file_in_image, free_port, press_power_button, require
 from .firmware import efi_machine
 from .network import Server, fetch_from_guest
 
@@ -89,10 +89,7 @@ def power_button(context, efi=""):
     image = debian_disk(context)
     with context.start(debian_machine(context, image, efi, smp=2), terminal=True) as console:
         log_in(console, context, efi)
-        console.send("\x01c")
-        console.expect(r"\((mimus|qemu)\) ", context.wait(30))
-        console.send(context.driver.press_button + "\n")
-        console.send("\x01c")
+        press_power_button(console, context)
         console.expect(r"Power down|Powering off", context.wait(240))
         console.finish(context.wait(60))
     check_file_system(f"{image}?offset={2048 * 512}")

@@ -3,10 +3,12 @@
 import re
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
+from harness import guests
 from harness.machine import Disk
 
-from .base import MIB, PROMPT, checked_file, power_off, require
+from .base import MIB, PROMPT, checked_file, power_off, press_power_button, require
 
 
 @dataclass(frozen=True)
@@ -41,4 +43,24 @@ def messages(context, controller, opensbi=False, **more):
                         rf"[1-9]\d* .*{controller.serial}", r"IPI1: +[1-9]"):
             require(re.search(pattern, table), f"no interrupts like {pattern} in\n{table}")
         require(controller.absent not in table, f"there is a {controller.absent}:\n{table}")
+        power_off(console, context)
+
+
+def power_key(context, efi=False):
+    """The monitor presses the power button, and its key arrives: by GPIO, or with `efi` by ACPI."""
+    image = Path(context.product("linux"))
+    modules = guests.Modules(image.parent / "modules").ordered(("gpio_keys", "evdev"))
+    initrd = guests.initrd_with(context.product("initrd"), {f"lib/{name}.ko": (content, 0o644) for name, content in modules},
+                                context.scratch / "initrd.gz")
+    machine = context.machine(kernel=str(image), initrd=initrd, append=f"console={context.arch.console} quiet panic=-1",
+                              flash=(context.product("edk2"),) if efi else (), memory="1G")
+    with context.start(machine, terminal=True) as console:
+        console.expect(PROMPT, context.wait(90))
+        console.run("; ".join(f"insmod /lib/{name}.ko" for name, _ in modules))
+        require("Power" in console.run("cat /proc/bus/input/devices", check=False) or not efi, "no power button")
+        console.run("(cat /dev/input/event0 >/tmp/events &); sleep 2")
+        press_power_button(console, context)
+        console.run("sleep 1")
+        events = console.run("hexdump -v -e '12/2 \"%04x \" \"\\n\"' /tmp/events")
+        require("0001 0074 0001 0000" in events, f"no KEY_POWER:\n{events}")
         power_off(console, context)
