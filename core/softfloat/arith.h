@@ -15,15 +15,16 @@ typename F::Bits zero_sum(bool a_sign, bool b_sign, Rounding rm) {
 }
 
 // The rounded sum of two nonzero values. Both must be free of sticky bits and have a zero bit 0, so that operands
-// whose exponents differ by at most one, the only ones that cancel by more than a digit, lose nothing.
+// whose exponents differ by at most one, the only ones that cancel by more than a digit, lose nothing. With `scale` the
+// sum is multiplied by a power of two before it is rounded.
 template <class F, class P>
-typename F::Bits round_sum(Exact a, Exact b, Env& env) {
+typename F::Bits round_sum(Exact a, Exact b, Env& env, int scale = 0) {
   if (a.exp < b.exp || (a.exp == b.exp && a.sig < b.sig)) std::swap(a, b);
   const u128 high = a.sig >> 1;  // one digit of head room for the carry
   const u128 low = shift_right_sticky(b.sig, static_cast<unsigned>(a.exp - b.exp) + 1);
   const u128 sum = a.sign == b.sign ? high + low : high - low;
   if (sum == 0) return zero_sum<F>(a.sign, b.sign, env.rm);
-  return round_pack<F, P>(normalised(a.sign, a.exp + 1, sum), env);
+  return round_pack<F, P>(normalised(a.sign, a.exp + 1 + scale, sum), env);
 }
 
 template <class F, class P>

@@ -30,6 +30,7 @@ struct Env {
   u8 flags = 0;
   bool flush_inputs = false;   // MXCSR.DAZ, FPCR.FZ: subnormal operands count as zeros of their sign
   bool flush_outputs = false;  // MXCSR.FTZ, FPCR.FZ: tiny results become zeros of their sign
+  bool flush_half = false;     // FPCR.FZ16: both, for half precision, which the other two leave alone
 
   constexpr void raise(unsigned raised) { flags = static_cast<u8>(flags | raised); }
 };

@@ -66,14 +66,17 @@ constexpr Parts unpack(typename F::Bits bits) {
   return {Kind::finite, sign, true, F::emin - shift, sig << shift};
 }
 
+template <class F>
+inline constexpr bool is_half = F::exp_bits == F16::exp_bits;
+
 // The operand itself, or under Env::flush_inputs the zero that stands for a subnormal one.
 template <class F, class P>
 constexpr typename F::Bits flush_input(typename F::Bits bits, Env& env) {
-  if (!env.flush_inputs) [[likely]]
+  if (!(is_half<F> ? env.flush_half : env.flush_inputs)) [[likely]]
     return bits;
   if (!unpack<F>(bits).subnormal) return bits;
   // FPCR.FZ16 flushes half precision without FPSR.IDC (Arm ARM, FPUnpackBase).
-  if (P::flushed_input_reports && F::width != 16) env.raise(kDenormal);
+  if (P::flushed_input_reports && !is_half<F>) env.raise(kDenormal);
   return F::zero((bits & F::sign_mask) != 0);
 }
 
@@ -190,7 +193,7 @@ constexpr typename F::Bits round_pack(const Exact& value, Env& env) {
   bool tiny = false;
   if (exp < F::emin) [[unlikely]] {
     tiny = is_tiny<F, P>(value, env.rm);
-    if (tiny && env.flush_outputs) {
+    if (tiny && (is_half<F> ? env.flush_half : env.flush_outputs)) {
       env.raise(P::flushed_output_inexact ? kUnderflow | kInexact : kUnderflow);
       return F::zero(value.sign);
     }

@@ -50,6 +50,7 @@ std::vector<std::string> feature_names(const CpuModel& model);
 struct HardwareCapabilities {
   u64 hwcap = 0, hwcap2 = 0;
 };
+inline constexpr u64 kHwcap2Bti = 1 << 17;
 HardwareCapabilities hardware_capabilities(const std::vector<std::string>& features);
 
 // Bytes of the block that DC ZVA clears, and of a cache line (CTR_EL0, DCZID_EL0).

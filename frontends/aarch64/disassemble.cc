@@ -53,6 +53,10 @@ std::string barrier(const Insn& i) {
   const std::string_view name = kNames[i.get(8, 4)];
   return name.empty() ? fmt::format("#{:#x}", i.get(8, 4)) : std::string(name);
 }
+std::string branch_target(const Insn& i) {
+  constexpr std::string_view kTargets[4] = {"", "c", "j", "jc"};
+  return std::string(kTargets[i.get(6, 2)]);
+}
 std::string prefetch(const Insn& i) {
   constexpr std::string_view kTypes[3] = {"pld", "pli", "pst"};
   const u32 op = i.rt();
@@ -99,6 +103,8 @@ constexpr Word kWords[] = {
     MIMUS_WORD("Xn", zero_register(true, i.rn())),
     MIMUS_WORD("Xm", zero_register(true, i.rm())),
     MIMUS_WORD("Xa", zero_register(true, i.ra())),
+    MIMUS_WORD("Xm_sp", stack_register(true, i.rm())),
+    MIMUS_WORD("Xm0_sp", stack_register(true, i.rd())),
     MIMUS_WORD("Xn_sp", stack_register(true, i.rn())),
     MIMUS_WORD("Wd", zero_register(false, i.rd())),
     MIMUS_WORD("Wn", zero_register(false, i.rn())),
@@ -136,6 +142,7 @@ constexpr Word kWords[] = {
     MIMUS_WORD("prfop", prefetch(i)),
     // -- system --
     MIMUS_WORD("barrier", barrier(i)),
+    MIMUS_WORD("btikind", branch_target(i)),
     MIMUS_WORD("sysreg", sysreg_name(i)),
     MIMUS_WORD("system", fmt::format("#{}, C{}, C{}, #{}", i.get(16, 3), i.get(12, 4), i.get(8, 4), i.get(5, 3))),
     // -- SIMD and floating-point registers --
@@ -155,6 +162,7 @@ constexpr Word kWords[] = {
     MIMUS_WORD("Qd", fmt::format("q{}", i.rd())),
     MIMUS_WORD("Bd", fmt::format("b{}", i.rd())),
     MIMUS_WORD("fpimm", float_immediate(i)),
+    MIMUS_WORD("modifiedfp", float_immediate(i)),
     MIMUS_WORD("fbits", fmt::format("#{}", 64 - i.get(10, 6))),
 };
 #undef MIMUS_WORD
@@ -170,6 +178,12 @@ std::string mnemonic_word(const Insn& i, std::string_view word) {
   if (word == "al") return std::string(i.get(22, 1) ? "a" : "") + (i.get(15, 1) ? "l" : "");
   if (word == "cond") return std::string(kConditions[i.get(0, 4)]);
   if (word == "2") return i.q() ? "2" : "";
+  constexpr std::string_view kSides[4] = {"", "wt", "rt", "t"}, kHints[4] = {"", "wn", "rn", "n"};
+  constexpr std::string_view kSet[4] = {"", "t", "n", "tn"};
+  if (word == "setoptions") return std::string(kSet[i.get(12, 2)]);
+  if (word == "cpyoptions") return std::string(kSides[i.get(12, 2)]) + std::string(kHints[i.get(14, 2)]);
+  if (word == "structures" || word == "selem") return structure_elements(i);
+  if (word == "bt") return i.q() ? "t" : "b";
   return {};
 }
 

@@ -3,11 +3,15 @@
 #include <fmt/format.h>
 
 #include "frontends/aarch64/disassemble_simd.h"
+#include "frontends/aarch64/simd_fp_shapes.h"
 
 namespace mimus::aarch64 {
 namespace {
 
-bool is_scalar(const Insn& i) { return i.get(28, 1) && i.get(31, 1) == 0; }
+using translate::float_element;
+using translate::float_size;
+using translate::is_scalar;
+
 unsigned immediate_size(const Insn& i) { return unsigned(std::bit_width(i.get(19, 4))) - 1; }
 unsigned copy_size(const Insn& i) { return unsigned(std::countr_zero(i.get(16, 4) | 16)); }
 
@@ -21,7 +25,7 @@ u32 register_of(const Insn& i, char field) {
 }
 std::string scalar(unsigned size, u32 n) { return fmt::format("{}{}", "bhsdq"[size], n); }
 std::string vector(unsigned size, bool full, u32 n) {
-  return fmt::format("v{}.{}{}", n, (full ? 16 : 8) >> size, "bhsd"[size]);
+  return fmt::format("v{}.{}{}", n, (full ? 16 : 8) >> size, "bhsdq"[size]);
 }
 std::string vector_or_scalar(const Insn& i, unsigned size, bool full, u32 n) {
   return is_scalar(i) ? scalar(size, n) : vector(size, full, n);
@@ -51,11 +55,85 @@ std::string modified_immediate(const Insn& i) {
   if (amount) text += fmt::format(", {} #{}", cmode >= 12 ? "msl" : "lsl", amount);
   return text;
 }
-std::string table_list(const Insn& i) {
-  const u32 count = i.get(13, 2) + 1, last = (i.rn() + count - 1) % 32;
-  const std::string first = vector(0, true, i.rn());
-  if (count == 1) return fmt::format("{{{}}}", first);
-  return fmt::format("{{{}{}{}}}", first, count > 2 && last > i.rn() ? "-" : ", ", vector(0, true, last));
+// Consecutive registers, with what stands behind each.
+std::string list_of(u32 first, u32 count, std::string_view lanes) {
+  const auto reg = [&](u32 k) { return fmt::format("v{}.{}", (first + k) % 32, lanes); };
+  if (count > 2 && first + count <= 32) return fmt::format("{{{}-{}}}", reg(0), reg(count - 1));
+  std::string text = "{" + reg(0);
+  for (u32 k = 1; k < count; ++k) text += ", " + reg(k);
+  return text + "}";
+}
+std::string lanes_of(unsigned size, bool full) { return fmt::format("{}{}", (full ? 16 : 8) >> size, "bhsd"[size]); }
+std::string table_list(const Insn& i) { return list_of(i.rn(), i.get(13, 2) + 1, "16b"); }
+
+// -- loads and stores of structures --
+
+// By opcode: registers, and elements of a structure.
+struct Structures {
+  u8 registers, elements;
+};
+Structures multiple(const Insn& i) {
+  switch (i.get(12, 4)) {
+    case 0: return {4, 4};
+    case 2: return {4, 1};
+    case 4: return {3, 3};
+    case 6: return {3, 1};
+    case 7: return {1, 1};
+    case 8: return {2, 2};
+    default: return {2, 1};
+  }
+}
+bool is_single(const Insn& i) { return i.get(24, 1); }
+bool is_replicated(const Insn& i) { return is_single(i) && i.get(14, 2) == 3; }
+u32 elements(const Insn& i) { return is_single(i) ? (i.get(13, 1) << 1 | i.get(21, 1)) + 1 : multiple(i).elements; }
+// opcode<2:1>, where size may say 64 bits.
+unsigned single_scale(const Insn& i) {
+  if (is_replicated(i)) return i.get(10, 2);
+  const unsigned scale = i.get(14, 2);
+  return scale == 2 && i.get(10, 1) ? 3 : scale;
+}
+std::string single_list(const Insn& i) {
+  const unsigned scale = single_scale(i), all = i.get(30, 1) << 3 | i.get(12, 1) << 2 | i.get(10, 2);
+  return fmt::format("{}[{}]", list_of(i.rt(), elements(i), std::string(1, "bhsd"[scale])), all >> scale);
+}
+std::string post_index(const Insn& i) {
+  if (i.rm() != 31) return fmt::format("x{}", i.rm());
+  const u32 bytes = is_single(i) ? elements(i) << single_scale(i) : multiple(i).registers * (i.q() ? 16u : 8u);
+  return fmt::format("#{}", bytes);
+}
+std::string structure_word(const Insn& i, std::string_view word) {
+  if (word == "list") return list_of(i.rt(), multiple(i).registers, lanes_of(i.get(10, 2), i.q()));
+  if (word == "single") return single_list(i);
+  if (word == "replicated") return list_of(i.rt(), elements(i), lanes_of(i.get(10, 2), i.q()));
+  return word == "postindex" ? post_index(i) : std::string();
+}
+
+// -- floating point --
+
+std::string element_of(unsigned size, const Insn& i) {
+  const auto e = float_element(i, size);
+  return element(size, e.reg, e.index);
+}
+// Rm of complex numbers: the index counts pairs.
+std::string complex_element(const Insn& i) {
+  const unsigned size = i.get(22, 2), high = i.get(11, 1);
+  return element(size, i.rm(), size == 1 ? high << 1 | i.get(21, 1) : high);
+}
+std::string float_word(const Insn& i, u32 n, std::string_view lanes) {
+  const unsigned wide = i.get(22, 1);
+  if (lanes == "F") return vector_or_scalar(i, float_size(i), i.q(), n);
+  if (lanes == "FL") return vector(2 + wide, true, n);
+  if (lanes == "FN") return vector(1 + wide, i.q(), n);
+  if (lanes == "FE") return element_of(float_size(i), i);
+  if (lanes == "CE") return complex_element(i);
+  if (lanes == "HE") return element_of(1, i);
+  if (lanes == "P") return fmt::format("v{}.2{}", n, "bhsd"[float_size(i)]);
+  if (lanes == "M") return vector(i.get(11, 1) ? 1 : 2 + i.get(29, 1), i.q(), n);
+  if (lanes == "2H") return fmt::format("v{}.{}h", n, i.q() ? 4 : 2);
+  if (lanes == "HH") return vector(1, i.q(), n);
+  if (lanes == "8H") return vector(1, true, n);
+  if (lanes == "2HE") return fmt::format("v{}.2h[{}]", n, i.get(11, 1) << 1 | i.get(21, 1));
+  return {};
 }
 
 std::string register_word(const Insn& i, u32 n, std::string_view lanes) {
@@ -76,7 +154,7 @@ std::string register_word(const Insn& i, u32 n, std::string_view lanes) {
   if (lanes == "E") return by_element(i, size);
   if (lanes == "4B") return fmt::format("v{}.4b[{}]", i.rm(), i.get(11, 1) << 1 | i.get(21, 1));
   if (lanes == "V") return modified_lanes(i);
-  return {};
+  return float_word(i, n, lanes);
 }
 
 std::string general(bool is64, u32 n) {
@@ -85,9 +163,11 @@ std::string general(bool is64, u32 n) {
 
 }  // namespace
 
+std::string structure_elements(const Insn& i) { return fmt::format("{}", elements(i)); }
+
 std::string simd_word(const Insn& i, std::string_view word) {
   const u32 shift = i.get(16, 7), width = shift >> 3 ? 8u << immediate_size(i) : 8;
-  if (word.size() > 3 && word[0] == 'V' && word[2] == '_')
+  if (word.size() > 3 && word[0] == 'V' && word[2] == '_' && !word.ends_with("_high"))
     return register_word(i, register_of(i, word[1]), word.substr(3));
   if (word == "Rd_T") return scalar(i.get(22, 2), i.rd());
   if (word == "Rd_X") return scalar(i.get(22, 2) + 1, i.rd());
@@ -101,8 +181,13 @@ std::string simd_word(const Insn& i, std::string_view word) {
   if (word == "imm6") return fmt::format("#{}", i.imm6());
   if (word == "modified") return modified_immediate(i);
   if (word == "tablelist") return table_list(i);
+  if (word == "rotation") return fmt::format("#{}", 90 * i.get(11, 2));
+  if (word == "rotation13") return fmt::format("#{}", 90 * i.get(13, 2));
+  if (word == "rotation1") return i.get(12, 1) ? "#270" : "#90";
+  if (word == "Vn_high") return element(3, i.rn(), 1);
+  if (word == "Vd_high") return element(3, i.rd(), 1);
   if (word == "0") return "0";
-  return {};
+  return structure_word(i, word);
 }
 
 }  // namespace mimus::aarch64

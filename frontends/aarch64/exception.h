@@ -23,6 +23,7 @@ enum ExceptionClass : u32 {
   kEcDataAbortLower = 0x24,
   kEcDataAbort = 0x25,
   kEcSpAlignment = 0x26,
+  kEcMops = 0x27,  // memory copy and memory set
   kEcBrk = 0x3c,
 };
 inline constexpr u32 kSyndromeIl = u32{1} << 25;  // a 32-bit instruction

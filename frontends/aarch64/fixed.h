@@ -6,12 +6,12 @@
 namespace mimus::aarch64 {
 
 struct FixedConversion {
-  u8 ftype = 0;  // of the floating-point side: 0 single, 1 double, 3 half
-  bool is64 = false, is_signed = false;
+  u8 float_size = 2, int_size = 2;  // log2 of bytes
+  bool is_signed = false;
   u8 fraction_bits = 0;
 
-  constexpr u64 pack() const { return ftype | u64(is64) << 2 | u64(is_signed) << 3 | u64(fraction_bits) << 8; }
-  static constexpr FixedConversion unpack(u64 v) { return {u8(v & 3), bit(v, 2), bit(v, 3), u8(v >> 8)}; }
+  constexpr u64 pack() const { return float_size | u64{int_size} << 2 | u64(is_signed) << 4 | u64{fraction_bits} << 8; }
+  static constexpr FixedConversion unpack(u64 v) { return {u8(v & 3), u8(v >> 2 & 3), bit(v, 4), u8(v >> 8)}; }
 };
 
 // FPToFixed with rounding toward zero, FixedToFP by FPCR.RMode. Exceptions accumulate in guest_mxcsr.

@@ -24,7 +24,7 @@ constexpr u8 kRoundingControl[4] = {0, 2, 1, 3};
 u64 read_fpsr(const Aarch64State& s) {
   u64 value = s.fpsr_qc[0] | s.fpsr_qc[1] ? kFpsrQc : 0;
   for (FlagPair p : kFlags) value |= bit(s.guest_mxcsr, p.mxcsr) ? p.fpsr : 0;
-  if (s.fpsr_idc || ((s.fpcr & kFpcrFz) && (s.guest_mxcsr & kMxcsrDe))) value |= kFpsrIdc;
+  if ((s.fpsr_idc[0] | s.fpsr_idc[1]) || ((s.fpcr & kFpcrFz) && (s.guest_mxcsr & kMxcsrDe))) value |= kFpsrIdc;
   return value;
 }
 
@@ -33,7 +33,8 @@ void write_fpsr(Aarch64State& s, u64 value) {
   for (FlagPair p : kFlags) s.guest_mxcsr |= value & p.fpsr ? 1u << p.mxcsr : 0;
   s.fpsr_qc[0] = (value & kFpsrQc) != 0;
   s.fpsr_qc[1] = 0;
-  s.fpsr_idc = (value & kFpsrIdc) != 0;
+  s.fpsr_idc[0] = (value & kFpsrIdc) != 0;
+  s.fpsr_idc[1] = 0;
 }
 
 void write_fpcr(Aarch64State& s, u64 value) {
@@ -42,7 +43,8 @@ void write_fpcr(Aarch64State& s, u64 value) {
   s.guest_mxcsr &= ~(kMxcsrRc | kMxcsrDaz | kMxcsrFtz | kMxcsrDe);
   s.guest_mxcsr |= u32{kRoundingControl[bits(s.fpcr, kFpcrRmodeShift, 2)]} << 13;
   if (s.fpcr & kFpcrFz) s.guest_mxcsr |= kMxcsrDaz | kMxcsrFtz;
-  s.fpsr_idc = (fpsr & kFpsrIdc) != 0;
+  s.fpsr_idc[0] = (fpsr & kFpsrIdc) != 0;
+  s.fpsr_idc[1] = 0;
 }
 
 }  // namespace mimus::aarch64

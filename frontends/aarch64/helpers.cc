@@ -8,7 +8,10 @@
 #include "frontends/aarch64/exception.h"
 #include "frontends/aarch64/fixed.h"
 #include "frontends/aarch64/maintenance.h"
+#include "frontends/aarch64/memory_operation.h"
 #include "frontends/aarch64/mmu.h"
+#include "frontends/aarch64/pauth.h"
+#include "frontends/aarch64/soft_simd.h"
 #include "frontends/aarch64/sysreg.h"
 
 namespace mimus::aarch64 {
@@ -184,6 +187,20 @@ u64 fixed_to_int(CpuState* cpu, u64 bits, u64 what, u64, u64) {
 }
 u64 fixed_from_int(CpuState* cpu, u64 value, u64 what, u64, u64) {
   return aarch64::fixed_from_int(pe(cpu), value, FixedConversion::unpack(what));
+}
+u64 memory_operation(CpuState* cpu, u64 raw, u64, u64, u64) { return aarch64::memory_operation(pe(cpu), u32(raw)); }
+u64 half_op(CpuState* cpu, u64 op, u64 a, u64 b, u64 c) {
+  return aarch64::half_op(pe(cpu), unsigned(op), u16(a), u16(b), u16(c));
+}
+u64 soft_simd(CpuState* cpu, u64 what, u64 raw, u64, u64) {
+  aarch64::soft_simd(pe(cpu), SoftSimd(what), u32(raw));
+  return 0;
+}
+u64 qarma5(CpuState* cpu, u64 data, u64 modifier, u64 key, u64) {
+  return aarch64::qarma5(data, modifier, pe(cpu).pauth_keys[key]);
+}
+u64 generic_code(CpuState* cpu, u64 data, u64 modifier, u64, u64) {
+  return aarch64::generic_code(pe(cpu), data, modifier);
 }
 u64 javascript_to_int(CpuState* cpu, u64 bits, u64, u64, u64) { return aarch64::javascript_to_int(pe(cpu), bits); }
 

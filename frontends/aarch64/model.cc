@@ -36,9 +36,12 @@ constexpr u64 kNeoverseN1 =
 // What translate functions exist for.
 constexpr u64 kImplemented =
     mandatory_features() |
-    set_of({Feat::CRC32,  Feat::LSE,  Feat::LRCPC, Feat::LRCPC2, Feat::DPB,  Feat::DPB2,   Feat::FlagM,
-            Feat::FlagM2, Feat::SB,   Feat::SSBS,  Feat::DIT,    Feat::BTI,  Feat::RNG,    Feat::JSCVT,
-            Feat::PAN,    Feat::PAN2, Feat::UAO,   Feat::HAFDBS, Feat::HPDS, Feat::TGran16});
+    set_of({Feat::CRC32,   Feat::AES,   Feat::PMULL,  Feat::SHA1,        Feat::SHA256,  Feat::SHA512, Feat::SHA3,
+            Feat::LSE,     Feat::RDM,   Feat::FP16,   Feat::AdvSIMDFP16, Feat::DotProd, Feat::FHM,    Feat::FCMA,
+            Feat::JSCVT,   Feat::LRCPC, Feat::LRCPC2, Feat::DPB,         Feat::DPB2,    Feat::FlagM,  Feat::FlagM2,
+            Feat::FRINTTS, Feat::SB,    Feat::SSBS,   Feat::DIT,         Feat::BTI,     Feat::RNG,    Feat::I8MM,
+            Feat::BF16,    Feat::PAuth, Feat::MOPS,   Feat::PAN,         Feat::PAN2,    Feat::UAO,    Feat::HAFDBS,
+            Feat::HPDS,    Feat::TGran16});
 
 struct ModelRow {
   std::string_view name;
@@ -58,9 +61,10 @@ std::unexpected<Error> unknown_model(std::string_view name) {
 
 // What a feature cannot do without: switched on with it, and it is switched off with what it needs.
 constexpr std::pair<Feat, Feat> kNeeds[] = {
-    {Feat::LSE2, Feat::LSE},     {Feat::PMULL, Feat::AES},        {Feat::SHA512, Feat::SHA256},
-    {Feat::SHA3, Feat::SHA512},  {Feat::AdvSIMDFP16, Feat::FP16}, {Feat::FHM, Feat::AdvSIMDFP16},
-    {Feat::LRCPC2, Feat::LRCPC}, {Feat::DPB2, Feat::DPB},         {Feat::FlagM2, Feat::FlagM},
+    {Feat::LSE2, Feat::LSE},          {Feat::PMULL, Feat::AES},        {Feat::SHA512, Feat::SHA256},
+    {Feat::SHA3, Feat::SHA512},       {Feat::AdvSIMDFP16, Feat::FP16}, {Feat::FHM, Feat::AdvSIMDFP16},
+    {Feat::LRCPC2, Feat::LRCPC},      {Feat::DPB2, Feat::DPB},         {Feat::FlagM2, Feat::FlagM},
+    {Feat::PAuthQarma5, Feat::PAuth},
     {Feat::PAN2, Feat::PAN},
 };
 void switch_on(CpuModel& model, Feat feature) {

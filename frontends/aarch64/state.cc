@@ -19,6 +19,8 @@ constexpr SlotDesc kSlots[] = {
 };
 
 void update_derived(Aarch64State& s) {
+  s.pac_source = 0;
+  update_pac_masks(s);
   s.regime = data_regime(s);
   s.mode_key = current_mode(s).pack();
 }
@@ -45,7 +47,8 @@ void reset_state(Aarch64State& s) {
   s.sp_select = 1;
   s.daif = kDaif;
   std::ranges::fill(s.fpsr_qc, 0);
-  s.fpcr = s.fpsr_idc = s.pstate_ssbs = s.pstate_dit = s.pstate_pan = s.pstate_uao = s.pstate_il = 0;
+  std::ranges::fill(s.fpsr_idc, 0);
+  s.fpcr = s.pstate_ssbs = s.pstate_dit = s.pstate_pan = s.pstate_uao = s.pstate_il = 0;
   s.guest_mxcsr = 0x1f80;
 #define REGISTER(member) s.member = 0;
 #define BANKED(member) std::ranges::fill(s.member, 0);
@@ -63,6 +66,9 @@ void reset_state(Aarch64State& s) {
   s.resync = 0;
   s.reservation_size = 0;
   s.user_process = false;
+  std::ranges::fill(s.pauth_keys, PauthKey{});
+  s.pauth_enabled = s.pstate_btype = 0;
+  s.checks_branches = false;
   update_derived(s);
   s.clear_return_stack();
   if (s.interrupt_port) update_timers(s);
@@ -78,6 +84,7 @@ void reset_user_state(Aarch64State& s) {
   s.cpacr_el1 = u64{3} << kFpenShift;
   s.cntkctl_el1 = 3;  // EL0PCTEN, EL0VCTEN
   s.user_process = true;
+  s.pauth_enabled = s.model->has(Feat::PAuth) ? 0xf : 0;
   update_derived(s);
 }
 
@@ -119,6 +126,8 @@ void visit_state(Aarch64State& s, StateVisitor& v) {
       v.field("debug.control", pairs[i].control);
     }
   }
+  for (PauthKey& key : s.pauth_keys) v.field("pauth_key_lo", key.lo), v.field("pauth_key_hi", key.hi);
+  v.field("btype", s.pstate_btype);
   v.field("insn_count", s.insn_count);
   v.index("reservation_size", s.reservation_size, 17);
   v.field("reservation_address", s.reservation_address);
@@ -145,13 +154,15 @@ void write_nzcv(Aarch64State& s, u64 value) {
 
 u64 read_pstate(const Aarch64State& s) {
   return read_nzcv(s) | (s.pstate_ssbs ? kPstateSsbs : 0) | (s.pstate_dit ? kPstateDit : 0) |
-         (s.pstate_pan ? kPstatePan : 0) | (s.pstate_uao ? kPstateUao : 0) | (s.pstate_il ? kPstateIl : 0) | s.daif |
+         (s.pstate_pan ? kPstatePan : 0) | (s.pstate_uao ? kPstateUao : 0) | (s.pstate_il ? kPstateIl : 0) |
+         s.pstate_btype << kPstateBtypeShift | s.daif |
          s.current_el << 2 | s.sp_select;
 }
 void write_pstate(Aarch64State& s, u64 value) {
   write_nzcv(s, value);
   s.pstate_ssbs = s.model->has(Feat::SSBS) && (value & kPstateSsbs);
   s.pstate_dit = s.model->has(Feat::DIT) && (value & kPstateDit);
+  s.pstate_btype = bits(value, kPstateBtypeShift, 2);
   if (s.user_process) return;
   s.pstate_pan = s.model->has(Feat::PAN) && (value & kPstatePan);
   s.pstate_uao = s.model->has(Feat::UAO) && (value & kPstateUao);
@@ -180,6 +191,34 @@ constexpr u64 top_byte_ignored(const Aarch64State& s, unsigned el, bool high) {
 
 }  // namespace
 
+namespace {
+
+// SCTLR_ELx.EnIA, EnIB, EnDA, EnDB.
+constexpr u64 enabled_keys(u64 sctlr) {
+  return u64(bit(sctlr, 31)) | u64(bit(sctlr, 30)) << 1 | u64(bit(sctlr, 27)) << 2 | u64(bit(sctlr, 13)) << 3;
+}
+
+// CalculateBottomPACBit and EffectiveTBI: the extension bits that hold codes, without bit 55.
+u64 code_bits(const Aarch64State& s, unsigned el, bool upper, bool data) {
+  const u64 tcr = s.tcr[el];
+  const bool high = el == 1 && upper;
+  const u64 size = std::clamp<u64>(bits(tcr, high ? 16 : 0, 6), 16, 39);
+  const bool data_only = el == 1 ? bit(tcr, high ? 52 : 51) : bit(tcr, 29);  // TBID
+  const bool tagged = top_byte_ignored(s, el, high) && (data || !data_only);
+  const u64 all = ~u64{0} << (64 - size) & ~(u64{1} << 55);
+  return tagged ? all & ~(u64{0xff} << 56) : all;
+}
+
+}  // namespace
+
+void update_pac_masks(Aarch64State& s) {
+  const unsigned el = regime_level(s.current_el);
+  const u64 source = s.tcr[el] << 2 | el;
+  if (source == s.pac_source) return;
+  s.pac_source = source;
+  for (unsigned k = 0; k < 4; ++k) s.pac_masks[k] = code_bits(s, el, k & 1, k & 2);
+}
+
 Mode current_mode(const Aarch64State& s) {
   const unsigned level = regime_level(s.current_el);
   const u64 sctlr = s.sctlr[level], hcr = effective_hcr(s);
@@ -192,8 +231,12 @@ Mode current_mode(const Aarch64State& s) {
   m.fz16 = s.fpcr & kFpcrFz16;
   if (s.user_process) {
     m.sp_select = false;
+    m.user = true;
+    m.pauth = s.pauth_enabled;
+    m.bti = s.checks_branches;
     return m;
   }
+  m.pauth = s.model->has(Feat::PAuth) ? enabled_keys(sctlr) : 0;
   m.fp_trapped = fp_trapped(s);
   m.sp_select = s.sp_select;
   m.uao = s.pstate_uao;
@@ -241,6 +284,7 @@ u64 address_context(const Aarch64State& s) {
 }
 
 void Watch::tell_changes(Aarch64State& s) const {
+  update_pac_masks(s);
   const u32 leave = s.leave, regime = data_regime(s);
   const u64 mode = current_mode(s).pack(), context = address_context(s);
   s.regime = regime;

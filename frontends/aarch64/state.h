@@ -30,6 +30,10 @@ inline constexpr unsigned kBreakpoints = 6, kWatchpoints = 4;
 
 inline constexpr u64 kDaif = 0x3c0, kDaifD = 0x200, kDaifA = 0x100, kDaifI = 0x80, kDaifF = 0x40;
 
+struct PauthKey {
+  u64 lo = 0, hi = 0;
+};
+
 struct Aarch64State : CpuState {
   u64 x[31] = {};
   u64 sp = 0;                       // of the current stack pointer selection
@@ -39,8 +43,9 @@ struct Aarch64State : CpuState {
 
   u64 current_el = 1;
   u64 fpcr = 0;
-  u64 fpsr_idc = 0;  // FPSR.IDC as far as MXCSR.DE does not tell it: see fpsr.cc
+  alignas(16) u64 fpsr_idc[2] = {};  // any bit set: FPSR.IDC, as far as MXCSR.DE does not tell it: see fpsr.cc
   u64 pstate_ssbs = 0, pstate_dit = 0, pstate_pan = 0, pstate_uao = 0, pstate_il = 0;
+  u64 pstate_btype = 0;     // kept only where branch targets are checked
   u64 sp_select = 1;        // PSTATE.SP
   u64 daif = kDaif;         // PSTATE.DAIF, where SPSR_ELx has it
   u64 sp_el[kLevels] = {};  // SP_EL0 to SP_EL3: those that are not in use
@@ -56,9 +61,14 @@ struct Aarch64State : CpuState {
   };
   DebugPair breakpoints[kBreakpoints], watchpoints[kWatchpoints];
 
-  GuestPa fault_ipa = 0;      // of the last abort of stage 2
-  bool user_process = false;  // exceptions are CpuPort::user_exception's
-  u64 resync = 0;             // set by helpers when the run loop has to look before the guest goes on
+  GuestPa fault_ipa = 0;         // of the last abort of stage 2
+  PauthKey pauth_keys[5];        // APIA, APIB, APDA, APDB, APGA
+  u64 pauth_enabled = 0;         // of a user process: bit per key, without APGA
+  bool checks_branches = false;  // a user process with guarded pages
+  u64 pac_masks[4] = {};         // extension bits that hold codes: of code in either half, of data in either half
+  u64 pac_source = 0;            // what they were worked out from
+  bool user_process = false;     // exceptions are CpuPort::user_exception's
+  u64 resync = 0;                // set by helpers when the run loop has to look before the guest goes on
   const CpuModel* model = nullptr;
 };
 
@@ -82,6 +92,7 @@ void visit_state(Aarch64State& state, StateVisitor& visitor);
 
 // -- PSTATE as SPSR_ELx has it (C5.2.19) --
 inline constexpr unsigned kPstateNShift = 31, kPstateZShift = 30, kPstateCShift = 29, kPstateVShift = 28;
+inline constexpr unsigned kPstateBtypeShift = 10;
 inline constexpr u64 kPstateSsbs = u64{1} << 12, kPstateIl = u64{1} << 20, kPstateSs = u64{1} << 21,
                      kPstatePan = u64{1} << 22, kPstateUao = u64{1} << 23, kPstateDit = u64{1} << 24;
 u64 read_pstate(const Aarch64State& state);
@@ -136,6 +147,9 @@ struct Mode {
   bool vm_trapped = false;          // EL1 may not reach the registers of memory management: HCR_EL2.TVM, TRVM
   bool zva_trapped = false;         // DC ZVA is for a higher level to see
   bool tbi0 = false, tbi1 = false;  // the top byte of addresses in either half is ignored
+  u64 pauth = 0;                    // keys of pointer authentication that are enabled, a bit each
+  bool bti = false;                 // targets of indirect branches are checked (FEAT_BTI)
+  bool user = false;                // a Linux process: addresses and authentication codes have fixed places
 
   // Calls field(member, bits) for each.
   template <class Self, class Field>
@@ -143,6 +157,7 @@ struct Mode {
     field(m.el, 2), field(m.rmode, 2), field(m.fz, 1), field(m.dn, 1), field(m.ahp, 1), field(m.fz16, 1);
     field(m.fp_trapped, 1), field(m.sp_select, 1), field(m.uao, 1), field(m.il, 1), field(m.sp_checked, 1);
     field(m.strict, 1), field(m.vm_trapped, 1), field(m.zva_trapped, 1), field(m.tbi0, 1), field(m.tbi1, 1);
+    field(m.pauth, 4), field(m.bti, 1), field(m.user, 1);
   }
   u64 pack() const {
     u64 key = 0;
@@ -160,6 +175,7 @@ struct Mode {
   }
 };
 Mode current_mode(const Aarch64State& state);
+void update_pac_masks(Aarch64State& state);  // after changes of the level or of TCR_ELx
 u32 data_regime(const Aarch64State& state);
 
 // -- exception levels and translation regimes (D1.2, D8.1.2) --

@@ -75,14 +75,15 @@ u64 read_id_aa64isar0(Aarch64State& s) {
                          {60, Feat::RNG, 1}});
 }
 u64 read_id_aa64isar1(Aarch64State& s) {
-  return id_register(s, {{0, Feat::DPB, 1},
+  // APA and GPA for the architected algorithm, API and GPI for the other; FEAT_PAuth2.
+  constexpr u64 kArchitected = u64{3} << 4 | u64{1} << 24, kOther = u64{3} << 8 | u64{1} << 28;
+  const u64 pauth = !s.model->has(Feat::PAuth) ? 0 : s.model->has(Feat::PAuthQarma5) ? kArchitected : kOther;
+  return pauth | id_register(s, {{0, Feat::DPB, 1},
                          {0, Feat::DPB2, 2},
-                         {8, Feat::PAuth, 1},
                          {12, Feat::JSCVT, 1},
                          {16, Feat::FCMA, 1},
                          {20, Feat::LRCPC, 1},
                          {20, Feat::LRCPC2, 2},
-                         {28, Feat::PAuth, 1},
                          {32, Feat::FRINTTS, 1},
                          {36, Feat::SB, 1},
                          {44, Feat::BF16, 1},

@@ -45,9 +45,13 @@ Next bl(T& t, const Insn& i) {
   return leave(t, {.kind = Exit::Kind::call, .target = target(t, i), .return_pc = t.next_pc()});
 }
 
-Next br(T& t, const Insn& i) { return leave(t, {.kind = Exit::Kind::indirect, .value = t.x(i.rn()).id}); }
+Next br(T& t, const Insn& i) {
+  t.note_branch(i.rn(), false);
+  return leave(t, {.kind = Exit::Kind::indirect, .value = t.x(i.rn()).id});
+}
 Next blr(T& t, const Insn& i) {
   const I64 to = t.x(i.rn());
+  t.note_branch(i.rn(), true);
   t.set_x(30, t.b.constant(t.next_pc()));
   return leave(t, {.kind = Exit::Kind::call_indirect, .value = to.id, .return_pc = t.next_pc()});
 }

@@ -1,6 +1,7 @@
 // Scalar floating point (insns/fp.def).
 #include "frontends/aarch64/fixed.h"
 #include "frontends/aarch64/fp_shapes.h"
+#include "frontends/aarch64/soft_simd.h"
 
 namespace mimus::aarch64::translate {
 
@@ -34,17 +35,22 @@ Next fused(T& t, const Insn& i, bool negate_product, bool negate_addend) {
 }
 
 Next round(T& t, const Insn& i, Rounding rounding, bool exact = false) {
-  const Any value = t.b.unary(Op::fround, get(t, i, i.rn()), 0, fp_attr(t, rounding, exact).pack());
-  return set(t, i, fp_result(t, value));
+  return set(t, i, fp_round(t, get(t, i, i.rn()), rounding, exact));
+}
+Next round_to(T& t, const Insn& i, unsigned bits, Rounding rounding) {
+  return set(t, i, fp_round_to(t, get(t, i, i.rn()), bits, rounding));
 }
 
+// FPConvert: half precision is not flushed; FPCR.AHP gives it the alternative format, which helpers know.
 Next convert(T& t, const Insn& i, ir::Type to, ir::Type from) {
-  const Any value = t.b.emit(Op::fcvt, to, {t.v_scalar(from, i.rn())}, 0, fp_attr(t).pack());
-  return set(t, i, fp_result(t, value));
+  if (t.mode.ahp && (is_half(to) || is_half(from))) return alternative_half(t, i);
+  const ir::FpAttr attr = {Rounding::current, ir::IntRule::arm, true, t.mode.fz};
+  return set(t, i, fp_result(t, t.b.emit(Op::fcvt, to, {t.v_scalar(from, i.rn())}, 0, attr.pack())));
 }
 
 // -- comparison: less 1000, equal 0110, greater 0010, unordered 0011 --
 Flags compare(T& t, Any n, Any m, bool signaling) {
+  n = fp_flushed(t, n), m = fp_flushed(t, m);
   const I1 less = t.compare(signaling ? Op::flt : Op::flt_quiet, n, m);
   return {less, t.compare(Op::feq, n, m), t.b.not_(less), t.compare(Op::funordered, n, m)};
 }
@@ -71,15 +77,18 @@ Next conditional_compare(T& t, const Insn& i, bool signaling) {
 // -- integers --
 Next to_int(T& t, const Insn& i, Op op, Rounding rounding) {
   const ir::Type to = i.sf() ? ir::i64 : ir::i32;
-  t.set_x(i.rd(), t.b.emit(op, to, {get(t, i, i.rn())}, 0, fp_attr(t, rounding).pack()));
+  Any n = get(t, i, i.rn());
+  if (is_half(n.type)) n = fp_flushed(t, n);
+  t.set_x(i.rd(), t.b.emit(op, to, {n}, 0, fp_attr(t, n.type, rounding).pack()));
   return Next::go_on;
 }
 Next from_int(T& t, const Insn& i, Op op) {
-  return set(t, i, t.b.emit(op, type_of(i), {t.r(i.sf(), i.rn())}, 0, fp_attr(t).pack()));
+  return set(t, i, t.b.emit(op, type_of(i), {t.r(i.sf(), i.rn())}, 0, fp_attr(t, type_of(i)).pack()));
 }
 
 I64 fixed(T& t, const Insn& i, bool is_signed) {
-  return t.b.constant(FixedConversion{u8(i.ftype()), i.sf(), is_signed, u8(64 - i.get(10, 6))}.pack());
+  const u8 size = i.ftype() == 3 ? 1 : u8(2 + i.ftype());
+  return t.b.constant(FixedConversion{size, u8(2 + i.sf()), is_signed, u8(64 - i.get(10, 6))}.pack());
 }
 Next to_fixed(T& t, const Insn& i, bool is_signed) {
   const Any bits = t.convert(Op::zext, ir::i64, t.v_scalar(integer_as_wide(type_of(i)), i.rn()));
@@ -104,6 +113,11 @@ Next frintz(T& t, const Insn& i) { return round(t, i, Rounding::rtz); }
 Next frinta(T& t, const Insn& i) { return round(t, i, Rounding::rmm); }
 Next frintx(T& t, const Insn& i) { return round(t, i, Rounding::current, true); }
 Next frinti(T& t, const Insn& i) { return round(t, i, Rounding::current); }
+
+Next frint32z(T& t, const Insn& i) { return round_to(t, i, 32, Rounding::rtz); }
+Next frint32x(T& t, const Insn& i) { return round_to(t, i, 32, Rounding::current); }
+Next frint64z(T& t, const Insn& i) { return round_to(t, i, 64, Rounding::rtz); }
+Next frint64x(T& t, const Insn& i) { return round_to(t, i, 64, Rounding::current); }
 
 Next fcvt_d_s(T& t, const Insn& i) { return convert(t, i, ir::f64, ir::f32); }
 Next fcvt_h_s(T& t, const Insn& i) { return convert(t, i, ir::f16, ir::f32); }

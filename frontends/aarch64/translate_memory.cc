@@ -42,10 +42,20 @@ Next literal(T& t, const Insn& i, ir::Type type, Extend extend) {
   return Next::go_on;
 }
 
+// FEAT_LSE2: a pair of X registers in 16 aligned bytes is one access.
+constexpr ir::Type kPair = ir::vec(ir::Elem::i64, 2);
+bool is_atomic_pair(const T& t, ir::Type type) { return type == ir::i64 && t.model.has(Feat::LSE2); }
+
 // Both halves are loaded before a register changes, so that a fault in the second leaves everything as it was.
 Next load_pair(T& t, const Insn& i, Indexing mode, ir::Type type, Extend extend) {
   const unsigned bytes = type.bytes();
   return with_immediate(t, i, mode, unsigned(std::countr_zero(bytes)), [&](Address at) {
+    if (is_atomic_pair(t, type)) {
+      const Any pair = t.b.load(kPair, at.base, {}, at.disp);
+      t.set_x(i.rt(), t.b.emit(Op::lane_get, ir::i64, {pair}, 0));
+      t.set_x(i.rt2(), t.b.emit(Op::lane_get, ir::i64, {pair}, 1));
+      return;
+    }
     Any first = t.b.load(type, at.base, {}, at.disp);
     Any second = t.b.load(type, at.base, {}, at.disp + bytes);
     if (extend == Extend::sign64) {
@@ -59,6 +69,11 @@ Next load_pair(T& t, const Insn& i, Indexing mode, ir::Type type, Extend extend)
 Next store_pair(T& t, const Insn& i, Indexing mode, ir::Type type) {
   const unsigned bytes = type.bytes();
   return with_immediate(t, i, mode, unsigned(std::countr_zero(bytes)), [&](Address at) {
+    if (is_atomic_pair(t, type)) {
+      const Any low = t.b.emit(Op::splat, kPair, {t.x(i.rt())});
+      t.b.store(at.base, t.b.emit(Op::lane_set, kPair, {low, t.x(i.rt2())}, 1), {}, at.disp);
+      return;
+    }
     const Any first = t.convert(Op::trunc, type, t.x(i.rt())), second = t.convert(Op::trunc, type, t.x(i.rt2()));
     t.b.store(at.base, first, {}, at.disp);
     t.b.store(at.base, second, {}, at.disp + bytes);

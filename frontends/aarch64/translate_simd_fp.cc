@@ -1,6 +1,7 @@
 // Advanced SIMD floating point (insns/simd_fp.def).
-#include "frontends/aarch64/fp_shapes.h"
-#include "frontends/aarch64/simd_shapes.h"
+#include <vector>
+
+#include "frontends/aarch64/simd_fp_shapes.h"
 
 namespace mimus::aarch64::translate {
 
@@ -12,24 +13,9 @@ using ir::Rounding;
 
 namespace {
 
-// The lanes that the encoding names, and no others: they may raise exceptions.
-ir::Type type_of(const Insn& i) {
-  const bool wide = i.get(22, 1);
-  if (is_scalar(i)) return wide ? ir::f64 : ir::f32;
-  return float_vector_of(wide, i.q());
-}
-Any get(T& t, const Insn& i, unsigned n) {
-  const ir::Type type = type_of(i);
-  return type.is_vector() ? vector(t, type, n) : t.v_scalar(type, n);
-}
-Next set(T& t, const Insn& i, Any value) {
-  if (value.type.is_vector()) {
-    set_vector(t, i.rd(), value);
-  } else {
-    t.set_v_scalar(i.rd(), value);
-  }
-  return Next::go_on;
-}
+ir::Type type_of(const Insn& i) { return float_type(i, float_size(i)); }
+Any get(T& t, const Insn& i, unsigned n) { return get_lanes(t, type_of(i), n); }
+Next set(T& t, const Insn& i, Any value) { return set_lanes(t, i, value); }
 
 Next binary(T& t, const Insn& i, Op op) { return set(t, i, fp_op(t, op, {get(t, i, i.rn()), get(t, i, i.rm())})); }
 Next minmax(T& t, const Insn& i, Op op, FpMinRule rule) {
@@ -39,10 +25,9 @@ Next minmax(T& t, const Insn& i, Op op, FpMinRule rule) {
 // Vm, or one element of it in all lanes.
 Any multiplier(T& t, const Insn& i, bool element) {
   if (!element) return get(t, i, i.rm());
-  const bool wide = i.get(22, 1);
-  const unsigned index = wide ? i.get(11, 1) : i.get(11, 1) << 1 | i.get(21, 1);
-  const Any value = lane(t, t.v(float_vector_of(wide, true), i.rm()), index);
-  return splat(t, type_of(i), value);
+  const unsigned size = float_size(i);
+  const FloatElement e = float_element(i, size);
+  return splat(t, type_of(i), lane(t, t.v(float_lanes(size, true), e.reg), e.index));
 }
 Next multiply_add(T& t, const Insn& i, bool subtract, bool element) {
   Any n = get(t, i, i.rn());
@@ -50,28 +35,12 @@ Next multiply_add(T& t, const Insn& i, bool subtract, bool element) {
   return set(t, i, fp_op(t, Op::fma, {n, multiplier(t, i, element), get(t, i, i.rd())}));
 }
 
-// FMULX: infinity times zero is two.
 Next multiply_extended(T& t, const Insn& i, bool element) {
-  const Any n = get(t, i, i.rn()), m = multiplier(t, i, element);
-  const ir::Type bits = integer_as_wide(n.type);
-  const u64 infinity = n.type.lane_bits() == 64 ? u64{0x7ff} << 52 : u64{0xff} << 23;
-  const u64 two = n.type.lane_bits() == 64 ? u64{1} << 62 : u64{1} << 30;
-  auto magnitude = [&](Any v) { return t.bitcast(bits, t.un(Op::fabs, v)); };
-  auto is = [&](Any v, u64 value) { return t.b.compare(Op::eq, magnitude(v), t.constant(bits, value)); };
-  const Any special =
-      t.bin(Op::or_, t.bin(Op::and_, is(n, infinity), is(m, 0)), t.bin(Op::and_, is(n, 0), is(m, infinity)));
-  const Any one = t.bitcast(n.type, t.constant(bits, n.type.lane_bits() == 64 ? u64{1023} << 52 : u64{127} << 23));
-  // Multiplying ones instead raises nothing.
-  auto tame = [&](Any v) { return t.b.emit(Op::select, n.type, {special, one, v}); };
-  const Any product = t.bitcast(bits, fp_op(t, Op::fmul, {tame(n), tame(m)}));
-  const Any sign = t.bin(Op::and_, t.bin(Op::xor_, t.bitcast(bits, n), t.bitcast(bits, m)),
-                         t.constant(bits, u64{1} << (n.type.lane_bits() - 1)));
-  const Any exact = t.bin(Op::or_, sign, t.constant(bits, two));
-  return set(t, i, t.b.emit(Op::select, bits, {special, exact, product}));
+  return set(t, i, fp_multiply_extended(t, get(t, i, i.rn()), multiplier(t, i, element)));
 }
 
 Next compare(T& t, const Insn& i, Op op, Any a, Any c) {
-  const Any holds = t.b.compare(op, a, c);
+  const Any holds = t.b.compare(op, fp_flushed(t, a), fp_flushed(t, c));
   return set(t, i, t.b.emit(Op::sext, integer_as_wide(a.type), {holds}));
 }
 // Greater (or equal) is less (or equal) with the operands swapped.
@@ -101,34 +70,39 @@ Next pairwise_minmax(T& t, const Insn& i, Op op, FpMinRule rule) {
 // The two lanes of one register.
 template <class Combine>
 Next scalar_pair(T& t, const Insn& i, Combine combine) {
-  const Any n = t.v(float_vector_of(i.get(22, 1), true), i.rn());
+  const Any n = t.v(float_lanes(float_size(i), true), i.rn());
   t.set_v_scalar(i.rd(), combine(lane(t, n, 0), lane(t, n, 1)));
   return Next::go_on;
 }
 Next scalar_pair_minmax(T& t, const Insn& i, Op op, FpMinRule rule) {
   return scalar_pair(t, i, [&](Any a, Any c) { return fp_minmax(t, op, rule, a, c); });
 }
-// ((0, 1), (2, 3)), as the manual's Reduce has it.
+// Neighbours first, as the manual's Reduce has it: ((0, 1), (2, 3)) and so on.
 Next across(T& t, const Insn& i, Op op, FpMinRule rule) {
-  const Any n = t.v(float_vector_of(false, true), i.rn());
-  const Any low = fp_minmax(t, op, rule, lane(t, n, 0), lane(t, n, 1));
-  const Any high = fp_minmax(t, op, rule, lane(t, n, 2), lane(t, n, 3));
-  t.set_v_scalar(i.rd(), fp_minmax(t, op, rule, low, high));
+  const Any n = get_lanes(t, float_lanes(float_size(i), i.q()), i.rn());
+  std::vector<Any> values;
+  for (unsigned k = 0; k < n.type.lanes; ++k) values.push_back(lane(t, n, k));
+  for (size_t count = values.size(); count > 1; count /= 2)
+    for (size_t k = 0; k < count / 2; ++k) values[k] = fp_minmax(t, op, rule, values[2 * k], values[2 * k + 1]);
+  t.set_v_scalar(i.rd(), values[0]);
   return Next::go_on;
 }
 
 Next round(T& t, const Insn& i, Rounding rounding, bool exact = false) {
-  const Any value = t.b.unary(Op::fround, get(t, i, i.rn()), 0, fp_attr(t, rounding, exact).pack());
-  return set(t, i, fp_result(t, value));
+  return set(t, i, fp_round(t, get(t, i, i.rn()), rounding, exact));
+}
+Next round_to(T& t, const Insn& i, unsigned bits, Rounding rounding) {
+  return set(t, i, fp_round_to(t, get(t, i, i.rn()), bits, rounding));
 }
 Next to_int(T& t, const Insn& i, Op op, Rounding rounding) {
-  const Any n = get(t, i, i.rn());
-  return set(t, i, t.b.emit(op, integer_as_wide(n.type), {n}, 0, fp_attr(t, rounding).pack()));
+  Any n = get(t, i, i.rn());
+  if (is_half(n.type)) n = fp_flushed(t, n);
+  return set(t, i, t.b.emit(op, integer_as_wide(n.type), {n}, 0, fp_attr(t, n.type, rounding).pack()));
 }
 Next from_int(T& t, const Insn& i, Op op) {
   const ir::Type type = type_of(i);
   const Any n = t.bitcast(integer_as_wide(type), get(t, i, i.rn()));
-  return set(t, i, t.b.emit(op, type, {n}, 0, fp_attr(t).pack()));
+  return set(t, i, t.b.emit(op, type, {n}, 0, fp_attr(t, type).pack()));
 }
 
 }  // namespace
@@ -203,23 +177,15 @@ Next fcvtas_vector(T& t, const Insn& i) { return to_int(t, i, Op::fto_s, Roundin
 Next fcvtau_vector(T& t, const Insn& i) { return to_int(t, i, Op::fto_u, Rounding::rmm); }
 Next scvtf_vector(T& t, const Insn& i) { return from_int(t, i, Op::ffrom_s); }
 Next ucvtf_vector(T& t, const Insn& i) { return from_int(t, i, Op::ffrom_u); }
-// sz: between single and double, else between half and single.
-Next fcvtl(T& t, const Insn& i) {
-  const bool wide = i.get(22, 1);
-  const ir::Type from = wide ? ir::vec(ir::Elem::f32, 2) : ir::vec(ir::Elem::f16, 4);
-  const Any n = t.bitcast(from, half(t, t.b.read_any(v_slot(i.rn())), i.q()));
-  t.set_v(i.rd(), fp_result(t, t.b.emit(Op::fcvt, float_vector_of(wide, true), {n}, 0, fp_attr(t).pack())));
-  return Next::go_on;
-}
-Next fcvtn(T& t, const Insn& i) {
-  const bool wide = i.get(22, 1);
-  const ir::Type to = wide ? ir::vec(ir::Elem::f32, 2) : ir::vec(ir::Elem::f16, 4);
-  const Any n = t.v(float_vector_of(wide, true), i.rn());
-  return put_narrow(t, i, fp_result(t, t.b.emit(Op::fcvt, to, {n}, 0, fp_attr(t).pack())));
-}
+Next frint32z_vector(T& t, const Insn& i) { return round_to(t, i, 32, Rounding::rtz); }
+Next frint32x_vector(T& t, const Insn& i) { return round_to(t, i, 32, Rounding::current); }
+Next frint64z_vector(T& t, const Insn& i) { return round_to(t, i, 64, Rounding::rtz); }
+Next frint64x_vector(T& t, const Insn& i) { return round_to(t, i, 64, Rounding::current); }
+Next frecps(T& t, const Insn& i) { return set(t, i, fp_reciprocal_step(t, get(t, i, i.rn()), get(t, i, i.rm()))); }
 Next fmov_vector_immediate(T& t, const Insn& i) {
-  const ir::Type type = i.get(29, 1) ? ir::f64 : ir::f32;
-  return put(t, i, t.constant(integer_as_wide(float_vector_of(type == ir::f64, true)), fp_immediate(type, u32(i.imm))));
+  const unsigned size = i.get(11, 1) ? 1 : 2 + i.get(29, 1);
+  const ir::Type type = float_lanes(size, true);
+  return put(t, i, t.constant(integer_as_wide(type), fp_immediate(lane_of(type), u32(i.imm))));
 }
 
 }  // namespace mimus::aarch64::translate

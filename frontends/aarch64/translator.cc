@@ -1,5 +1,7 @@
 #include "frontends/aarch64/translator.h"
 
+#include "core/engine/guarded_mode.h"
+
 namespace mimus::aarch64 {
 
 using ir::Any;
@@ -30,6 +32,7 @@ void Translator::run(const CodeBytes& code, const TranslateLimits& limits) {
     --block_.exits.back().insns;
     return;
   }
+  guarded_ = (block_.key.mode & kGuardedMode) != 0;
   u32 offset = 0;
   while (true) {
     pc = code.pc + offset;
@@ -64,6 +67,7 @@ bool Translator::translate_one(const CodeBytes& code, u32 offset) {
   }
   u32 raw = 0;
   std::memcpy(&raw, bytes.data(), 4);
+  if (mode.bti && offset == 0) check_branch_target(raw);
   Insn insn;
   if (!decode(raw, model, insn)) {
     undefined();
@@ -74,6 +78,29 @@ bool Translator::translate_one(const CodeBytes& code, u32 offset) {
     return false;
   }
   return insn.desc->translate(*this, insn) == Next::go_on;
+}
+
+// D8.4.5.2: what may stand where an indirect branch leads in a guarded page. Only the first instruction of a block can
+// be such a place, and behind it PSTATE.BTYPE is 0.
+void Translator::check_branch_target(u32 raw) {
+  constexpr u64 kPad = 1, kJump = 2;  // bits of BTI's operand: for calls, for jumps
+  const auto wrong = [&](Op op, u64 btype) {
+    trap_if(compare(op, b.read(kSlot_btype), b.constant(btype)), syndrome(kEcBranchTarget, 2), 0);
+  };
+  const bool is_break = (raw & 0xffe0'001f) == 0xd420'0000 || (raw & 0xffe0'001f) == 0xd440'0000;  // BRK, HLT
+  const bool is_bti = (raw & 0xffff'ff3f) == 0xd503'241f;
+  const bool is_pac = (raw & 0xffff'ffbf) == 0xd503'233f;  // PACIASP, PACIBSP: as BTI c
+  const u64 takes = is_bti ? raw >> 6 & 3 : is_pac ? kPad : is_break ? kPad | kJump : 0;
+  if (guarded_ && takes == 0) return wrong(Op::ne, 0);  // then it is 0 already
+  if (guarded_ && takes == kPad) wrong(Op::eq, 3);
+  if (guarded_ && takes == kJump) wrong(Op::eq, 2);
+  b.write(kSlot_btype, b.constant(0));
+}
+
+void Translator::note_branch(unsigned reg, bool is_call) {
+  if (!mode.bti) return;
+  const bool any_pad = reg == 16 || reg == 17 || !guarded_;
+  b.write(kSlot_btype, b.constant(is_call ? 2 : any_pad ? 1 : 3));
 }
 
 // -- flags --

@@ -90,6 +90,8 @@ class Translator {
   Next undefined() { return trap(syndrome(kEcUnknown)); }
   void trap_if(ir::I1 condition, u32 syndrome, u64 far);
   Next branch(ir::I1 taken, GuestPc target);
+  // Before an indirect branch by register `reg`: PSTATE.BTYPE.
+  void note_branch(unsigned reg, bool is_call);
 
   // Whether some level may trap what is in this group, as far as that is known here.
   bool may_trap(Trap trap) const {
@@ -114,6 +116,7 @@ class Translator {
   };
 
   bool translate_one(const CodeBytes& code, u32 offset);
+  void check_branch_target(u32 raw);
   ir::Any widened(ir::Any value) { return convert(ir::Op::zext, ir::i64, value); }
   ir::I1 positive_condition(unsigned number);
   bool compare_condition(unsigned number, ir::I1& result);
@@ -121,6 +124,7 @@ class Translator {
 
   ir::Block& block_;
   unsigned side_exits_ = 0;
+  bool guarded_ = false;  // the page of the code
   Source source_;
 };
 

@@ -39,6 +39,13 @@ constexpr bool simd_size(u32 raw, const CpuModel&) { return field(raw, 23, 1) ==
 constexpr bool simd_size_offset(u32 raw, const CpuModel& m) { return simd_size(raw, m) && offset(raw, m); }
 constexpr bool simd_pair(u32 raw, const CpuModel&) { return field(raw, 30, 2) != 3; }
 
+// Memory copy and set: different registers, the data alone may be XZR.
+constexpr bool sets(u32 raw, const CpuModel&) {
+  const u32 d = field(raw, 0, 5), n = field(raw, 5, 5), s = field(raw, 16, 5);
+  return d != 31 && n != 31 && d != n && d != s && n != s;
+}
+constexpr bool copies(u32 raw, const CpuModel& m) { return sets(raw, m) && field(raw, 16, 5) != 31; }
+
 // -- floating point --
 // ftype: single, double, and half where there is FEAT_FP16.
 inline bool fp(u32 raw, const CpuModel& m) {
@@ -84,7 +91,23 @@ constexpr bool fmov_immediate(u32 raw, const CpuModel&) { return !field(raw, 29,
 // L is part of a double's index only in so far as it must be 0.
 constexpr bool fp_element_scalar(u32 raw, const CpuModel&) { return !field(raw, 22, 1) || !field(raw, 21, 1); }
 constexpr bool fp_element(u32 raw, const CpuModel& m) { return fp_lanes(raw, m) && fp_element_scalar(raw, m); }
-constexpr bool shift_any(u32 raw, const CpuModel&) { return field(raw, 19, 4) != 0; }     // scalars
+// immh of fixed-point conversions: lanes of 16 bits by FEAT_FP16, of 32, of 64.
+inline bool shift_fp(u32 raw, const CpuModel& m) {
+  const u32 immh = field(raw, 19, 4);
+  if (immh >= 8) return field(raw, 28, 1) || field(raw, 30, 1);
+  return immh >= 4 || (immh >= 2 && m.has(Feat::AdvSIMDFP16));
+}
+// Pairs of lanes of 16, 32 and 64 bits.
+inline bool complex(u32 raw, const CpuModel& m) {
+  const u32 size = field(raw, 22, 2);
+  return size == 1 ? m.has(Feat::AdvSIMDFP16) : size != 0 && q_size(raw);
+}
+inline bool complex_element(u32 raw, const CpuModel& m) {
+  const u32 size = field(raw, 22, 2), q = field(raw, 30, 1);
+  if (size == 1) return m.has(Feat::AdvSIMDFP16) && (q || !field(raw, 11, 1));
+  return size == 2 && q && !field(raw, 21, 1);
+}
+constexpr bool shift_any(u32 raw, const CpuModel&) { return field(raw, 19, 4) != 0; }  // scalars
 constexpr bool shift_64(u32 raw, const CpuModel&) { return field(raw, 19, 4) >= 8; }
 // LD1 to LD4 of whole registers: opcode 0000 4, 0010 1x4, 0100 3, 0110 1x3, 0111 1x1, 1000 2, 1010 1x2. 1D is for LD1
 // alone.

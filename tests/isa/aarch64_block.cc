@@ -14,8 +14,9 @@ constexpr unsigned kTlbEntries = 16;
 
 }  // namespace
 
-Aarch64Block::Aarch64Block(MakeEngine make)
-    : frontend_(make_aarch64_frontend(model_)),
+Aarch64Block::Aarch64Block(MakeEngine make, const aarch64::CpuModel& model)
+    : model_(model),
+      frontend_(make_aarch64_frontend(model_)),
       layout_{frontend_->layout(), frontend_->helpers()},
       engine_(make(layout_)),
       owner_(frontend_->make_state(0)),

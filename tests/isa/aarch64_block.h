@@ -15,7 +15,7 @@ namespace mimus::test {
 class Aarch64Block {
  public:
   using MakeEngine = std::unique_ptr<Engine> (*)(const RuntimeLayout&);
-  explicit Aarch64Block(MakeEngine make);
+  explicit Aarch64Block(MakeEngine make, const aarch64::CpuModel& model = {});
 
   // Translates and runs the instructions; a test failure if the IR is wrong. False if the engine declines the block:
   // `why` says what it cannot do.

@@ -259,18 +259,51 @@ u64 interesting(Rng& rng) {
   return rng() % 2 ? kPieces[rng() % std::size(kPieces)] : rng();
 }
 
+// Floating point, scalar and vector, without loads and stores.
+bool is_float(const aarch64::InsnDesc& row) {
+  const bool data = (row.pattern.mask & row.pattern.match & 0x0e000000) == 0x0e000000;
+  return data && !is_integer_simd(row);
+}
+// Numbers of all sizes, with many special ones.
+u64 interesting_floats(Rng& rng) {
+  constexpr u64 kHalves = 0x7c00'0001'03ff'7e01, kSingles = 0x7f80'0001'0000'0001, kTiny = 0x0080'0000'8000'0001;
+  constexpr u64 kPieces[] = {0,
+                             kMin,
+                             0x3ff0000000000000,
+                             0x7ff0000000000000,
+                             0x7ff8000000000001,
+                             0x7ff0000000000001,
+                             0x0010000000000000,
+                             1,
+                             kHalves,
+                             kSingles,
+                             kTiny,
+                             0x3f8000003f800000,
+                             0xc7ffefffffffffff,
+                             0x3c003c00bc003c00,
+                             0x7bff0400fbff83ff,
+                             0xff7fffff00800000};
+  const u64 random = rng();
+  return random % 3 == 0 ? kPieces[(random >> 8) % std::size(kPieces)] : rng();
+}
+using Filter = bool (*)(const aarch64::InsnDesc&);
+using Values = u64 (*)(Rng&);
+
 // Blocks of a few random instructions by two engines.
-void compare(Aarch64Block::MakeEngine make, unsigned blocks, unsigned length, u64 seed) {
+void compare(Aarch64Block::MakeEngine make, unsigned blocks, unsigned length, u64 seed, Filter wanted = is_integer_simd,
+             Values interesting = test::interesting, bool modes = false) {
   Aarch64Block judge(make_interp_engine), accused(make);
   const aarch64::CpuModel model;
   Rng rng(seed);
   std::vector<const aarch64::InsnDesc*> rows;
   for (const aarch64::InsnDesc& row : aarch64::instruction_table())
-    if (is_integer_simd(row)) rows.push_back(&row);
+    if (wanted(row)) rows.push_back(&row);
   unsigned next = 0, declined = 0;
   for (unsigned n = 0; n < blocks; ++n) {
     for (unsigned r = 0; r < 32; ++r) set(judge, r, {interesting(rng), interesting(rng)});
     for (u64& x : judge.state().x) x = interesting(rng);
+    const u64 fpcr = modes && rng() % 2 ? rng() & rng() & 0x07c80000 : 0;
+    write_fpcr(judge.state(), fpcr), write_fpcr(accused.state(), fpcr);
     write_fpsr(judge.state(), 0);
     std::ranges::copy(judge.state().x, accused.state().x);
     std::memcpy(accused.state().q, judge.state().q, sizeof judge.state().q);
@@ -287,7 +320,7 @@ void compare(Aarch64Block::MakeEngine make, unsigned blocks, unsigned length, u6
       ++declined;
       continue;
     }
-    SCOPED_TRACE(names);
+    SCOPED_TRACE(fmt::format("FPCR {:x}: {}", fpcr, names));
     for (unsigned r = 0; r < 32; ++r) ASSERT_EQ(text(get(judge, r)), text(get(accused, r))) << "v" << r;
     for (unsigned r = 0; r < 31; ++r) ASSERT_EQ(judge.state().x[r], accused.state().x[r]) << "x" << r;
     ASSERT_EQ(read_fpsr(judge.state()), read_fpsr(accused.state()));
@@ -298,6 +331,8 @@ void compare(Aarch64Block::MakeEngine make, unsigned blocks, unsigned length, u6
 TEST(SimdEngines, Baseline) { compare(baseline, 1500, 3, 1); }
 TEST(SimdEngines, BaselineWithoutFeatures) { compare(plain_baseline, 300, 3, 2); }
 TEST(SimdEngines, Llvm) { compare(llvm, 100, 6, 3); }
+TEST(FloatEngines, Baseline) { compare(baseline, 3000, 3, 4, is_float, interesting_floats, true); }
+TEST(FloatEngines, BaselineWithoutFeatures) { compare(plain_baseline, 1000, 3, 5, is_float, interesting_floats, true); }
 
 }  // namespace
 }  // namespace mimus::test

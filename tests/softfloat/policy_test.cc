@@ -145,9 +145,13 @@ TEST(Policy, ArmFlushing) {
              {{mul<F32, X86>, kMinNormal, 0x3f7fffff, 0, kUnderflow | kInexact},
               {mul<F32, X86>, kMinNormal + 1, 0x3f7fffff, kMinNormal, kInexact}},
              both);
-  Env half{.flush_inputs = true};
+  Env half{.flush_half = true};
   EXPECT_EQ((add<F16, Arm>(1, 0x3c00, half)), 0x3c00);
   EXPECT_EQ(half.flags, 0) << "FZ16 does not report";
+  EXPECT_EQ((sub<F16, Arm>(0x400, 0x401, half)), 0x8000);
+  EXPECT_EQ(half.flags, kUnderflow);
+  EXPECT_EQ((convert<F16, F32, Arm>(0x33800000, half = both)), 1) << "FZ is not for half precision";
+  EXPECT_EQ(half.flags, 0);
 }
 
 TEST(MinMax, NanRules) {
