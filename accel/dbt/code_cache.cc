@@ -32,7 +32,7 @@ u64 CodeCache::mark_page(GuestPa page) {
   std::unique_lock lock(mutex_);
   Page& entry = pages_[page];
   if (entry.watched || entry.checked) return entry.generation;
-  if (flat_ && entry.writes >= kWritesUntilChecked) {
+  if (flat_ && (entry.writes >= kWritesUntilChecked || memory_.aliased(page))) {
     entry.checked = true;
     checked_.push_back(page);
     has_checked_ = true;

@@ -44,6 +44,7 @@ GuardedResult attempt(UserVcpu& cpu, GuestVa va, u64 bytes, Access access, u64 s
 
 u64 flat_load(CpuState* state, u64 va, u32 desc, u64 site) {
   UserVcpu& cpu = vcpu(state);
+  va = cpu.without_tag(va);
   const AccessShape shape(desc);
   ++cpu.counters.slow_accesses;
   if (refuse_misaligned(cpu, va, shape, Access::read, site)) return 0;
@@ -60,6 +61,7 @@ u64 flat_load(CpuState* state, u64 va, u32 desc, u64 site) {
 
 void flat_store(CpuState* state, u64 va, u64 value, u32 desc, u64 site) {
   UserVcpu& cpu = vcpu(state);
+  va = cpu.without_tag(va);
   const AccessShape shape(desc);
   ++cpu.counters.slow_accesses;
   if (refuse_misaligned(cpu, va, shape, Access::write, site)) return;
@@ -74,6 +76,7 @@ void flat_store(CpuState* state, u64 va, u64 value, u32 desc, u64 site) {
 // ---- atomics: naturally aligned, or refused by what `align` says and the host does ----
 
 u64 flat_load_linked(CpuState* state, u64 va, u32 desc, u64 site) {
+  va = vcpu(state).without_tag(va);
   const u64 value = flat_load(state, va, desc, site);
   state->reservation_size = 0;
   if (state->leave) return 0;
@@ -87,6 +90,7 @@ u64 flat_load_linked(CpuState* state, u64 va, u32 desc, u64 site) {
 // The reservation is address + size + value: an ABA change between the pair goes unseen (documented in docs/).
 u64 flat_store_conditional(CpuState* state, u64 va, u64 value, u32 desc, u64 site) {
   UserVcpu& cpu = vcpu(state);
+  va = cpu.without_tag(va);
   const AccessShape shape(desc);
   const u32 reserved = std::exchange(state->reservation_size, 0);
   if (refuse_misaligned(cpu, va, shape, Access::write, site)) return 1;
@@ -112,6 +116,7 @@ u64 combine_sized(ir::Op op, unsigned bytes, u64 old, u64 operand) {
 
 u64 flat_amo(CpuState* state, u64 va, u64 value, u32 desc, u64 site, u32 op) {
   UserVcpu& cpu = vcpu(state);
+  va = cpu.without_tag(va);
   const AccessShape shape(desc);
   ++cpu.counters.slow_accesses;
   if (refuse_misaligned(cpu, va, shape, Access::write, site)) return 0;
@@ -130,6 +135,7 @@ u64 flat_amo(CpuState* state, u64 va, u64 value, u32 desc, u64 site, u32 op) {
 
 void flat_cas(CpuState* state, u64 va, u32 desc, u64 site) {
   UserVcpu& cpu = vcpu(state);
+  va = cpu.without_tag(va);
   const AccessShape shape(desc);
   if (refuse_misaligned(cpu, va, shape, Access::write, site)) return;
   const GuardedResult old = attempt(cpu, va, shape.bytes, Access::write, site, [&](u8* at) {
@@ -141,7 +147,7 @@ void flat_cas(CpuState* state, u64 va, u32 desc, u64 site) {
 
 void flat_zero_block(CpuState* state, u64 va, u32 bytes, u64 site) {
   UserVcpu& cpu = vcpu(state);
-  va = align_down(va, bytes);
+  va = align_down(cpu.without_tag(va), bytes);
   attempt(cpu, va, bytes, Access::write, site, [&](u8* at) { return guarded_zero(at, bytes); });
 }
 

@@ -1,5 +1,7 @@
 #include "accel/dbt/translator.h"
 
+#include "core/engine/guarded_mode.h"
+
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -81,8 +83,10 @@ bool Translator::lift(const ir::BlockKey& key, std::span<const u8> bytes, u32 fi
                       std::optional<Fault> next_fault, ir::Block& block) {
   block.clear();
   block.key = key;
+  if (memory_.guarded(align_down(key.physical, kPageSize))) block.key.mode |= kGuardedMode;
   const CodeBytes code{key.pc, bytes, first_page_bytes, next_fault};
   frontend_.translate(code, {config_.max_block_insns}, block);
+  block.key.mode = key.mode;
   const bool wanted = config_.dump.wants && config_.dump.wants(key.pc);
   if (!wanted && !config_.verify_ir) {
     if (!config_.count_insns) passes::convert_hammocks(block, text_);

@@ -12,6 +12,8 @@ class UserCodeMemory final : public CodeMemory {
 
   // Nothing where the process may not execute. A copy, since other threads may unmap the page at any time.
   std::span<const u8> read(GuestPa pa, u32 bytes, u8* copy) const override;
+  bool aliased(GuestPa page) const override { return memory_.shared(page); }
+  bool guarded(GuestPa page) const override { return memory_.guarded(page); }
   bool lasting(GuestPa page) const override { return memory_.from_file(page); }
   Watch watch(GuestPa page) override { return memory_.watch_writes(page) ? Watch::watched : Watch::failed; }
   void unwatch(GuestPa page) override { memory_.unwatch_writes(page); }

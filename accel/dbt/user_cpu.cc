@@ -21,6 +21,7 @@ UserVcpu::UserVcpu(UserShared& shared, ProcessThread& thread, u32 index)
       thread_(thread),
       base_(shared.config.memory.base()),
       limit_(shared.config.memory.limit()),
+      ignored_bits_(shared.config.memory.ignored_address_bits()),
       state_(shared.config.frontend.make_state(index)) {
   state_->port = this;
   state_->runtime = &kFlatRuntime;
@@ -151,6 +152,11 @@ TranslatedBlock* UserVcpu::find_or_translate() {
 
 TranslatedBlock* UserVcpu::lookup_slow(u32 index) {
   const GuestPc pc = state_->pc;
+  if (pc & ignored_bits_) {
+    state_->pc = without_tag(pc);
+    state_->leave = u32(Leave::dispatch);
+    return nullptr;
+  }
   const ir::BlockKey key{pc, pc, state_->mode_key};
   TranslatedBlock* t = shared_.cache.find(key);
   if (!t) {

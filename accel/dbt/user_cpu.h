@@ -81,6 +81,7 @@ class UserVcpu final : public UserCpu, public CpuPort {
   // Where guest addresses begin, and where they end.
   u8* base() const { return base_; }
   u64 limit() const { return limit_; }
+  GuestVa without_tag(GuestVa va) const { return va & ~ignored_bits_; }
   CodeCache& cache() { return shared_.cache; }
   const Frontend& frontend() const { return shared_.config.frontend; }
   // Remembers what the run loop will report when generated code has been left, and has it left. `site`: see runtime.h.
@@ -116,6 +117,7 @@ class UserVcpu final : public UserCpu, public CpuPort {
   ProcessThread& thread_;
   u8* const base_;
   const u64 limit_;
+  const u64 ignored_bits_;  // of addresses
   std::unique_ptr<CpuState, void (*)(CpuState*)> state_;
   TlbEntry no_tlb_;                                      // the interpreter looks here, and finds nothing
   std::vector<std::unique_ptr<JumpCache>> jump_caches_;  // one per mode key seen

@@ -1,6 +1,7 @@
 // Single steps of a process's thread: each instruction is translated alone and run by the fallback engine, and nothing
 // of it is kept. For debuggers, so slow is good enough.
 #include "accel/dbt/user_cpu.h"
+#include "core/engine/guarded_mode.h"
 
 namespace mimus::dbt {
 namespace {
@@ -35,8 +36,10 @@ bool UserVcpu::lift_instruction() {
   }
   scratch_.clear();
   scratch_.key = {pc, pc, state_->mode_key};
+  if (shared_.code_memory.guarded(align_down(pc, kPageSize))) scratch_.key.mode |= kGuardedMode;
   const CodeBytes code{pc, {copy, bytes}, in_page, next_fault};
   shared_.config.frontend.translate(code, {1}, scratch_);
+  scratch_.key.mode = state_->mode_key;
   return true;
 }
 

@@ -26,6 +26,12 @@ class ProcessMemory {
   virtual u64 limit() const = 0;  // guest addresses are below it
   // May the guest execute at `page` (4 KiB, aligned)? False also where nothing is mapped.
   virtual bool executable(GuestVa page) = 0;
+  // Bits that accesses and branches ignore in addresses (AArch64's tags).
+  virtual u64 ignored_address_bits() const { return 0; }
+  // Was `page` mapped so that indirect branches to it are checked (AArch64's PROT_BTI; core/engine/guarded_mode.h)?
+  virtual bool guarded(GuestVa /*page*/) { return false; }
+  // May others write to what `page` shows: is it mapped MAP_SHARED?
+  virtual bool shared(GuestVa /*page*/) { return false; }
   // Does `page` show what a file holds (or something else that is the same in every run)?
   virtual bool from_file(GuestVa page) = 0;
   // The page holds code that has been translated, or no longer does: while it does, the host mapping is not writable
@@ -93,7 +99,7 @@ class UserAccelerator {
   virtual const StateLayout& layout() const = 0;  // of the CPUs' states
   // The process is about to end, or to become another program: translations may be kept for later runs.
   virtual void save_translations() {}
-  virtual std::string stats() const = 0;          // lines of "name value", for --stats
+  virtual std::string stats() const = 0;  // lines of "name value", for --stats
 };
 
 }  // namespace mimus

@@ -5,16 +5,19 @@
 #include <cstring>
 #include <span>
 
+#include "frontends/aarch64/state.h"
 #include "frontends/riscv/csr.h"
 
 namespace mimus::gdb {
 
-// Constants stand before the general slots, computed registers behind the floating ones.
+// Constants stand before the general slots, computed registers behind the general and behind the floating ones.
 struct Registers::Isa {
   std::string_view isa, architecture;
-  std::string_view core_feature, float_feature, float_type;
+  std::string_view core_feature, float_feature;
+  SlotRole float_role;
+  std::string_view float_type, type_definitions;
   std::string_view stack_pointer;
-  std::span<const Computed> constants, status;
+  std::span<const Computed> constants, core_status, float_status;
 };
 
 namespace {
@@ -38,9 +41,48 @@ constexpr Computed kRiscvStatus[] = {{"fflags", 4, riscv_fflags, set_riscv_fflag
                                      {"frm", 4, riscv_frm, set_riscv_frm},
                                      {"fcsr", 4, riscv_fcsr, set_riscv_fcsr}};
 
+u64 aarch64_cpsr(const CpuState& s) { return aarch64::read_pstate(aarch64::pe(s)); }
+u64 aarch64_fpsr(const CpuState& s) { return aarch64::read_fpsr(aarch64::pe(s)); }
+u64 aarch64_fpcr(const CpuState& s) { return aarch64::pe(s).fpcr; }
+void set_aarch64_cpsr(CpuState& s, u64 value) { aarch64::write_pstate(aarch64::pe(s), value); }
+void set_aarch64_fpsr(CpuState& s, u64 value) { aarch64::write_fpsr(aarch64::pe(s), value); }
+void set_aarch64_fpcr(CpuState& s, u64 value) { aarch64::write_fpcr(aarch64::pe(s), value); }
+
+constexpr Computed kAarch64Core[] = {{"cpsr", 4, aarch64_cpsr, set_aarch64_cpsr}};
+constexpr Computed kAarch64Status[] = {{"fpsr", 4, aarch64_fpsr, set_aarch64_fpsr},
+                                       {"fpcr", 4, aarch64_fpcr, set_aarch64_fpcr}};
+constexpr std::string_view kAarch64Types =
+    "<vector id=\"v2d\" type=\"ieee_double\" count=\"2\"/><vector id=\"v2u\" type=\"uint64\" count=\"2\"/>"
+    "<vector id=\"v4f\" type=\"ieee_single\" count=\"4\"/><vector id=\"v4u\" type=\"uint32\" count=\"4\"/>"
+    "<vector id=\"v8u\" type=\"uint16\" count=\"8\"/><vector id=\"v16u\" type=\"uint8\" count=\"16\"/>"
+    "<union id=\"vnd\"><field name=\"f\" type=\"v2d\"/><field name=\"u\" type=\"v2u\"/></union>"
+    "<union id=\"vns\"><field name=\"f\" type=\"v4f\"/><field name=\"u\" type=\"v4u\"/></union>"
+    "<union id=\"aarch64v\"><field name=\"d\" type=\"vnd\"/><field name=\"s\" type=\"vns\"/>"
+    "<field name=\"h\" type=\"v8u\"/><field name=\"b\" type=\"v16u\"/></union>";
+
 constexpr Registers::Isa kIsas[] = {
-    {"riscv64", "riscv:rv64", "org.gnu.gdb.riscv.cpu", "org.gnu.gdb.riscv.fpu", "ieee_double", "sp", kRiscvConstants,
+    {"riscv64",
+     "riscv:rv64",
+     "org.gnu.gdb.riscv.cpu",
+     "org.gnu.gdb.riscv.fpu",
+     SlotRole::floating,
+     "ieee_double",
+     "",
+     "sp",
+     kRiscvConstants,
+     {},
      kRiscvStatus},
+    {"aarch64",
+     "aarch64",
+     "org.gnu.gdb.aarch64.core",
+     "org.gnu.gdb.aarch64.fpu",
+     SlotRole::vector,
+     "aarch64v",
+     kAarch64Types,
+     "sp",
+     {},
+     kAarch64Core,
+     kAarch64Status},
 };
 
 std::string_view integer_type(SlotRole role, std::string_view name, std::string_view stack_pointer) {
@@ -71,18 +113,18 @@ void Registers::add(std::string_view name, std::string_view type, const Register
 
 void Registers::add_feature(const StateLayout& layout, const Isa& isa, bool floating) {
   description_ += fmt::format("<feature name=\"{}\">", floating ? isa.float_feature : isa.core_feature);
+  if (floating) description_ += isa.type_definitions;
   if (!floating)
     for (const Computed& c : isa.constants) add(c.name, "int", {c.bytes, 0, &c});
   for (const SlotDesc& slot : layout.slots) {
     const bool integer = slot.role == SlotRole::general || slot.role == SlotRole::program_counter;
-    if (floating ? slot.role != SlotRole::floating : !integer) continue;
+    if (floating ? slot.role != isa.float_role : !integer) continue;
     if (slot.role == SlotRole::program_counter || slot.name == isa.stack_pointer)
       expedited_.push_back(registers_.size());
     add(slot.name, floating ? isa.float_type : integer_type(slot.role, slot.name, isa.stack_pointer),
         {unsigned(slot.type.bytes()), slot.offset, nullptr});
   }
-  if (floating)
-    for (const Computed& c : isa.status) add(c.name, "int", {c.bytes, 0, &c});
+  for (const Computed& c : floating ? isa.float_status : isa.core_status) add(c.name, "int", {c.bytes, 0, &c});
   description_ += "</feature>";
 }
 

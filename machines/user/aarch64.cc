@@ -2,6 +2,7 @@
 // in Linux Documentation/arch/arm64; Procedure Call Standard for the Arm 64-bit Architecture (IHI 0055).
 #include <elf.h>
 #include <fmt/format.h>
+#include <sys/random.h>
 
 #include <algorithm>
 
@@ -9,6 +10,7 @@
 #include "frontends/aarch64/exception.h"
 #include "frontends/aarch64/state.h"
 #include "frontends/aarch64/table.h"
+#include "machines/user/aarch64_process.h"
 #include "machines/user/isa.h"
 #include "machines/user/vdso.h"
 
@@ -86,20 +88,21 @@ class Aarch64 final : public UserIsa {
   std::span<const u8> vdso() const override { return aarch64_vdso(); }
   u64 vdso_sigreturn() const override { return vdso_symbol(aarch64_vdso(), "__kernel_rt_sigreturn"); }
 
-  std::string cpuinfo(unsigned cpus) const override {
-    std::string names, text;
-    for (const std::string& name : features_) names += " " + name;
-    for (unsigned i = 0; i < cpus; i++)
-      text += fmt::format(
-          "processor\t: {}\nBogoMIPS\t: 125.00\nFeatures\t:{}\nCPU implementer\t: 0x00\nCPU architecture: 8\n"
-          "CPU variant\t: 0x0\nCPU part\t: 0x051\nCPU revision\t: 0\n\n",
-          i, names);
-    return text;
+  std::string cpuinfo(const CpuState& state, unsigned cpus) const override {
+    return aarch64_cpuinfo(hwcap(), hwcap2(), pe(state).model->midr_el1, cpus);
   }
+  std::optional<s64> control(CpuState& state, AddressSpace& memory, const u64* arg) const override {
+    return aarch64_control(pe(state), memory, arg);
+  }
+  u64 ignored_address_bits() const override { return kAddressTag; }
+  int guard_prot() const override { return hwcap2() & aarch64::kHwcap2Bti ? kProtBti : 0; }
+  void check_branches(CpuState& state) const override { pe(state).checks_branches = true; }
+  bool wants_guard(std::span<const u8> properties) const override { return aarch64_wants_bti(properties); }
 
   void start(CpuState& state, GuestVa entry, GuestVa sp) const override {
     state.pc = entry;
     pe(state).sp = sp;
+    new_keys(pe(state), kAllKeys);
   }
   void copy_registers(CpuState& to, const CpuState& from) const override {
     auto& t = pe(to);
@@ -109,6 +112,9 @@ class Aarch64 final : public UserIsa {
     t.sp = f.sp;
     t.pc = f.pc;
     t.tpidr_el0 = f.tpidr_el0;
+    std::ranges::copy(f.pauth_keys, t.pauth_keys);
+    t.pauth_enabled = f.pauth_enabled;
+    t.checks_branches = f.checks_branches;
     aarch64::write_pstate(t, aarch64::read_pstate(f));
     set_fp_control(t, f.fpcr, aarch64::read_fpsr(f));
   }
@@ -128,7 +134,7 @@ class Aarch64 final : public UserIsa {
       case aarch64::kEcDataAbortLower:
         if ((fault.cause & 0x3f) == aarch64::kFscAlignment) return TrapSignal{SIGBUS, BUS_ADRALN, fault.tval};
         return TrapSignal{SIGSEGV, SEGV_MAPERR, fault.tval};
-      default: return TrapSignal{SIGILL, ILL_ILLOPC, state.pc};
+      default: return TrapSignal{SIGILL, ILL_ILLOPC, state.pc};  // undefined, or no place for a branch to lead to
     }
   }
 
@@ -172,6 +178,7 @@ class Aarch64 final : public UserIsa {
     s.x[kLink] = action.flags & kRestorer ? action.restorer : trampoline;
     s.sp = at;
     state.pc = action.handler;
+    s.pstate_btype = s.checks_branches ? 2 : 0;  // as by a call
     return true;
   }
 
@@ -185,6 +192,40 @@ class Aarch64 final : public UserIsa {
     state.pc = frame.context.pc;
     aarch64::write_pstate(s, frame.context.pstate);
     return true;
+  }
+
+  std::span<const u8> breakpoint(u64 kind) const override {
+    static constexpr u8 kBrk[] = {0x00, 0x00, 0x20, 0xd4};  // brk #0
+    return kind == sizeof kBrk ? std::span<const u8>(kBrk) : std::span<const u8>();
+  }
+
+  // struct user_pt_regs: x0 to x30, sp, pc, pstate; struct user_fpsimd_state: v0 to v31, fpsr, fpcr, two unused words.
+  u32 read_registers(const CpuState& state, RegisterSet set, u8* to) const override {
+    const auto& s = pe(state);
+    if (set == RegisterSet::general) {
+      const u64 rest[] = {s.sp, s.pc, aarch64::read_pstate(s)};
+      std::memcpy(to, s.x, sizeof s.x);
+      std::memcpy(to + sizeof s.x, rest, sizeof rest);
+      return sizeof s.x + sizeof rest;
+    }
+    const u32 control[4] = {u32(aarch64::read_fpsr(s)), u32(s.fpcr)};
+    std::memcpy(to, s.q, sizeof s.q);
+    std::memcpy(to + sizeof s.q, control, sizeof control);
+    return sizeof s.q + sizeof control;
+  }
+  void write_registers(CpuState& state, RegisterSet set, const u8* from) const override {
+    auto& s = pe(state);
+    if (set == RegisterSet::general) {
+      u64 rest[3];
+      std::memcpy(s.x, from, sizeof s.x);
+      std::memcpy(rest, from + sizeof s.x, sizeof rest);
+      s.sp = rest[0], s.pc = rest[1];
+      return aarch64::write_pstate(s, rest[2]);
+    }
+    u32 control[2];
+    std::memcpy(s.q, from, sizeof s.q);
+    std::memcpy(control, from + sizeof s.q, sizeof control);
+    set_fp_control(s, control[1], control[0]);
   }
 
   // {handler, flags, restorer, mask}

@@ -172,7 +172,8 @@ s64 AddressSpace::map(GuestVa address, u64 bytes, int prot, int flags, int fd, u
   if (exact && address & kPageMask) return -EINVAL;
   bytes = align_up(bytes, kPageSize);
   if (!bytes || bytes > limit_) return -ENOMEM;
-  prot &= kGuestProt;
+  prot &= kGuestProt | guard_prot_;
+  if (prot & guard_prot_) has_guarded_ = true;
   bool code = false;
   GuestVa start = address;
   {
@@ -199,6 +200,7 @@ s64 AddressSpace::map(GuestVa address, u64 bytes, int prot, int flags, int fd, u
 }
 
 s64 AddressSpace::unmap(GuestVa address, u64 bytes) {
+  address &= ~ignored_bits();
   if (address & kPageMask || !bytes) return -EINVAL;
   bytes = align_up(bytes, kPageSize);
   if (!bytes || !in_range(address, bytes)) return -EINVAL;
@@ -214,12 +216,14 @@ s64 AddressSpace::unmap(GuestVa address, u64 bytes) {
 }
 
 s64 AddressSpace::protect(GuestVa address, u64 bytes, int prot) {
-  if (address & kPageMask || prot & ~(kGuestProt | PROT_GROWSDOWN | PROT_GROWSUP)) return -EINVAL;
+  address &= ~ignored_bits();
+  if (address & kPageMask || prot & ~(kGuestProt | guard_prot_ | PROT_GROWSDOWN | PROT_GROWSUP)) return -EINVAL;
   bytes = align_up(bytes, kPageSize);
   if (!bytes) return 0;
   if (!in_range(address, bytes)) return -ENOMEM;
-  prot &= kGuestProt;
-  bool code = false;
+  prot &= kGuestProt | guard_prot_;
+  if (prot & guard_prot_) has_guarded_ = true;
+  bool code = false, other_guard = false;
   {
     std::lock_guard lock(mutex_);
     const GuestVa end = address + bytes;
@@ -235,13 +239,14 @@ s64 AddressSpace::protect(GuestVa address, u64 bytes, int prot) {
       Mapping changed = it->second;
       const GuestVa start = it->first;
       code |= changed.prot & PROT_EXEC;
+      other_guard |= changed.prot & PROT_EXEC && (changed.prot ^ prot) & guard_prot_;
       changed.prot = u8(prot);
       it = map_.erase(it);
       insert(start, changed);
       it = map_.lower_bound(std::min(changed.end, next));
     }
-    if (prot & PROT_EXEC) {  // translations stay, and so do the watches
-      code = false;
+    if (prot & PROT_EXEC) {  // translations stay, unless branches to them are checked otherwise, and so do the watches
+      code = other_guard;
       if (prot & PROT_WRITE)
         for (GuestVa page : watched_)
           if (page >= address && page < next) {
@@ -382,6 +387,19 @@ bool AddressSpace::executable(GuestVa page) {
   return it != map_.end() && it->second.prot & PROT_EXEC;
 }
 
+bool AddressSpace::guarded(GuestVa page) {
+  if (!has_guarded()) return false;
+  std::lock_guard lock(mutex_);
+  auto it = find(page);
+  return it != map_.end() && it->second.prot & guard_prot_;
+}
+
+bool AddressSpace::shared(GuestVa page) {
+  std::lock_guard lock(mutex_);
+  auto it = find(page);
+  return it != map_.end() && it->second.shared;
+}
+
 bool AddressSpace::from_file(GuestVa page) {
   std::lock_guard lock(mutex_);
   auto it = find(page);
@@ -413,6 +431,7 @@ bool AddressSpace::watched_writable(GuestVa address) {
 
 void AddressSpace::prepare_write(GuestVa address, u64 bytes) {
   if (!writable_code_.load(std::memory_order_relaxed) || !bytes || !in_range(address, bytes)) return;
+  address &= ~ignored_bits();
   constexpr u64 kMost = u64{64} << 20;  // what one call fills; the rest is looked at when it faults
   const GuestVa end = address + std::min(bytes, kMost);
   for (GuestVa page = align_down(address, kPageSize); page < end; page += kPageSize)
@@ -448,6 +467,7 @@ s64 AddressSpace::get_string(std::string& text, GuestVa from, u64 limit) const {
 
 bool AddressSpace::allows(GuestVa address, u64 bytes, int prot) {
   if (!in_range(address, bytes)) return false;
+  address &= ~ignored_bits();
   std::lock_guard lock(mutex_);
   const GuestVa end = address + bytes;
   while (address < end) {

@@ -46,6 +46,9 @@ class AddressSpace final : public ProcessMemory {
   u8* base() const override { return base_; }
   u64 limit() const override { return limit_; }
   bool executable(GuestVa page) override;
+  u64 ignored_address_bits() const override { return access_ignores_; }
+  bool guarded(GuestVa page) override;
+  bool shared(GuestVa page) override;
   bool from_file(GuestVa page) override;
   bool watch_writes(GuestVa page) override;
   void unwatch_writes(GuestVa page) override;
@@ -65,13 +68,25 @@ class AddressSpace final : public ProcessMemory {
   // The kernel has thrown the contents of the pages away.
   void discarded(GuestVa address, u64 bytes);
 
+  // The bit of PROT_* by which the ISA has indirect branches checked.
+  void allow_guard(int prot) { guard_prot_ = prot; }
+  // Some page has been mapped with it.
+  bool has_guarded() const { return has_guarded_.load(std::memory_order_relaxed); }
+  void access_ignores(u64 bits) { access_ignores_ = bits; }
+  // Bits that do not count in addresses that system calls get.
+  void ignore_bits(u64 bits) { ignored_.store(bits, std::memory_order_relaxed); }
+  u64 ignored_bits() const { return ignored_.load(std::memory_order_relaxed); }
+
   void start_break(GuestVa address) { break_start_ = break_ = address; }
   // Nothing is placed above without being asked for.
   void set_top(GuestVa top) { top_ = top; }
 
   // -- access by the emulator, -EFAULT or 0; a fault leaves a part copied --
-  void* host(GuestVa address) const { return base_ + address; }
-  bool in_range(GuestVa address, u64 bytes = 1) const { return address < limit_ && bytes <= limit_ - address; }
+  void* host(GuestVa address) const { return at(address); }
+  bool in_range(GuestVa address, u64 bytes = 1) const {
+    address &= ~ignored_bits();
+    return address < limit_ && bytes <= limit_ - address;
+  }
   s64 copy_in(void* to, GuestVa from, u64 bytes) const;
   s64 copy_out(GuestVa to, const void* from, u64 bytes);
   template <class T>
@@ -106,7 +121,7 @@ class AddressSpace final : public ProcessMemory {
   using Map = std::map<GuestVa, Mapping>;
 
   AddressSpace(u8* base, u64 limit) : base_(base), limit_(limit) {}
-  u8* at(GuestVa address) const { return base_ + address; }
+  u8* at(GuestVa address) const { return base_ + (address & ~ignored_bits()); }
   Map::iterator find(GuestVa address);     // the mapping that holds it, or end()
   void split(GuestVa address);             // makes it a boundary
   bool carve(GuestVa start, GuestVa end);  // takes the range out of the map; true if code may have been there
@@ -127,6 +142,10 @@ class AddressSpace final : public ProcessMemory {
   std::mutex mutex_;
   Map map_;
   std::unordered_set<GuestVa> watched_;
+  int guard_prot_ = 0;
+  u64 access_ignores_ = 0;
+  std::atomic<bool> has_guarded_{false};
+  std::atomic<u64> ignored_{0};
   std::atomic<bool> writable_code_{false};  // a watched page was writable for the guest at some time
   GuestVa top_ = kLowLimit;
   GuestVa break_start_ = 0, break_ = 0;

@@ -45,6 +45,19 @@ Expected<void> add_segment(ElfImage& image, const Elf64_Phdr& ph, u64 file_bytes
   return {};
 }
 
+// Linux gABI extensions, "Program Property": one note, whose descriptor is a list of (type, bytes, data).
+std::vector<u8> properties_of(std::span<const u8> head, const Elf64_Phdr& ph) {
+  constexpr u32 kGnuProperty = 5;
+  Elf64_Nhdr note;
+  constexpr u64 kStart = sizeof note + 4;  // behind the name "GNU"
+  if (!inside(head.size(), ph.p_offset, ph.p_filesz) || ph.p_filesz < kStart) return {};
+  const auto bytes = head.subspan(ph.p_offset, ph.p_filesz);
+  std::memcpy(&note, bytes.data(), sizeof note);
+  if (note.n_type != kGnuProperty || note.n_namesz != 4 || std::memcmp(&bytes[sizeof note], "GNU", 4) != 0) return {};
+  if (note.n_descsz > bytes.size() - kStart) return {};
+  return {bytes.begin() + kStart, bytes.begin() + kStart + note.n_descsz};
+}
+
 // The zeroes behind a segment's file bytes: the rest of the last page (all of it, as Linux does it: dynamic linkers
 // allocate there), then pages without a file.
 Expected<void> load_zeroes(const LoadSegment& s, u64 bias, AddressSpace& memory) {
@@ -89,6 +102,7 @@ Expected<ElfImage> parse_image(std::span<const u8> head, u64 file_bytes) {
     Elf64_Phdr ph;
     std::memcpy(&ph, head.data() + header.e_phoff + i * sizeof ph, sizeof ph);
     if (ph.p_type == PT_LOAD && ph.p_memsz) MIMUS_CHECK(add_segment(image, ph, file_bytes));
+    if (ph.p_type == PT_GNU_PROPERTY) image.properties = properties_of(head, ph);
     if (ph.p_type == PT_GNU_STACK) image.executable_stack = ph.p_flags & PF_X;
     if (ph.p_type == PT_INTERP) {
       if (!inside(file_bytes, ph.p_offset, ph.p_filesz) || ph.p_filesz < 2 || ph.p_filesz > 4096)

@@ -26,6 +26,7 @@ struct ElfImage {
   std::vector<LoadSegment> segments;
   u64 interpreter_offset = 0, interpreter_bytes = 0;  // PT_INTERP
   bool executable_stack = false;
+  std::vector<u8> properties;  // of the NT_GNU_PROPERTY_TYPE_0 note that PT_GNU_PROPERTY names
 
   u64 low() const { return align_down(segments.front().address, kPageSize); }
   u64 high() const;  // end of the last segment, whole pages

@@ -72,13 +72,26 @@ class UserIsa {
   virtual const IsaFacts& facts() const = 0;
   virtual u64 hwcap() const = 0;
   virtual u64 hwcap2() const { return 0; }
-  virtual std::string_view platform() const = 0;         // AT_PLATFORM; empty: none
-  virtual std::span<const u8> vdso() const = 0;          // an ELF shared object
-  virtual u64 vdso_sigreturn() const = 0;                // offset in it to which handlers return
-  virtual std::string cpuinfo(unsigned cpus) const = 0;  // /proc/cpuinfo
-  virtual u64 least_signal_stack() const { return 0; }   // AT_MINSIGSTKSZ; 0: not told
+  virtual std::string_view platform() const = 0;                                // AT_PLATFORM; empty: none
+  virtual std::span<const u8> vdso() const = 0;                                 // an ELF shared object
+  virtual u64 vdso_sigreturn() const = 0;                                       // offset in it to which handlers return
+  virtual std::string cpuinfo(const CpuState& state, unsigned cpus) const = 0;  // /proc/cpuinfo
+  virtual u64 least_signal_stack() const { return 0; }                          // AT_MINSIGSTKSZ; 0: not told
   // riscv_hwprobe: the value of a key; nothing where the key is unknown.
   virtual std::optional<u64> hardware_probe(s64 /*key*/) const { return std::nullopt; }
+
+  // Requests of prctl(2) that are the ISA's own: the result; nothing for others.
+  virtual std::optional<s64> control(CpuState& /*state*/, AddressSpace& /*memory*/, const u64* /*arg*/) const {
+    return std::nullopt;
+  }
+  // The bit of PROT_* by which pages have indirect branches to them checked; and the thread begins with checks, since
+  // there are such pages now.
+  virtual int guard_prot() const { return 0; }
+  // Bits that accesses and branches ignore in addresses.
+  virtual u64 ignored_address_bits() const { return 0; }
+  virtual void check_branches(CpuState& /*state*/) const {}
+  // Whether an ELF file asks for that, by the descriptor of its NT_GNU_PROPERTY_TYPE_0 note.
+  virtual bool wants_guard(std::span<const u8> /*properties*/) const { return false; }
 
   virtual void start(CpuState& state, GuestVa entry, GuestVa sp) const = 0;
   virtual void copy_registers(CpuState& to, const CpuState& from) const = 0;

@@ -95,7 +95,7 @@ bool proc_text(UserThread& thread, const std::string& entry, std::string& text) 
   else if (entry == "stat")
     text = stat_line(thread, entry);
   else if (entry == "cpuinfo")
-    text = thread.isa.cpuinfo(unsigned(sysconf(_SC_NPROCESSORS_ONLN)));
+    text = thread.isa.cpuinfo(thread.state(), unsigned(sysconf(_SC_NPROCESSORS_ONLN)));
   else
     return false;
   return true;

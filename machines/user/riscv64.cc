@@ -72,7 +72,7 @@ class Riscv64 final : public UserIsa {
   std::span<const u8> vdso() const override { return riscv64_vdso(); }
   u64 vdso_sigreturn() const override { return vdso_symbol(riscv64_vdso(), "__vdso_rt_sigreturn"); }
 
-  std::string cpuinfo(unsigned cpus) const override {
+  std::string cpuinfo(const CpuState&, unsigned cpus) const override {
     std::string isa = "rv64", text;
     for (const std::string& name : extensions_) isa += (name.size() > 1 ? "_" : "") + name;
     for (unsigned i = 0; i < cpus; i++)

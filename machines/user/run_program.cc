@@ -46,6 +46,9 @@ class Start {
     MIMUS_TRY(auto cpu, make_cpu(facts_->name, *memory_, program_.host_path));
     isa_ = make_user_isa(*facts_, cpu.extensions);
     accelerator_ = std::move(cpu.accelerator);
+    memory_->allow_guard(isa_->guard_prot());
+    memory_->access_ignores(isa_->ignored_address_bits());
+    guard_code();
     memory_->on_forget([this](GuestVa start, u64 bytes) { accelerator_->forget(start, bytes); });
     memory_->on_page_written([this](GuestVa page) { accelerator_->page_written(page); });
     process_ = std::make_unique<Process>(*memory_, *isa_, *accelerator_, *sysroot_);
@@ -118,6 +121,8 @@ class Start {
     main_ = *loaded;
     memory_->start_break(main_.end);
     entry_ = main_.entry;
+    first_image_ = image_;
+    first_bias_ = main_.bias;
     reserve_stack();
     std::string name;
     if (image_.interpreter_bytes) {
@@ -143,7 +148,19 @@ class Start {
     if (!loaded) return explain(loaded.error().message);
     entry_ = loaded->entry;
     interpreter_base_ = loaded->bias;
+    first_image_ = std::move(*image);
+    first_bias_ = loaded->bias;
     return {};
+  }
+
+  // As the kernel does it: of a dynamic program the linker alone, which then sees to everything else.
+  void guard_code() {
+    if (!isa_->guard_prot() || !isa_->wants_guard(first_image_.properties)) return;
+    for (const LoadSegment& s : first_image_.segments) {
+      if (!(s.prot & PROT_EXEC)) continue;
+      const GuestVa start = align_down(s.address + first_bias_, kPageSize);
+      memory_->protect(start, s.address + first_bias_ + s.memory_bytes - start, s.prot | isa_->guard_prot());
+    }
   }
 
   void reserve_stack() {
@@ -247,6 +264,8 @@ class Start {
   std::string path_;
   ProgramFile program_;
   ElfImage image_;
+  ElfImage first_image_;  // the one that runs first: the dynamic linker, if there is one
+  u64 first_bias_ = 0;
   const IsaFacts* facts_ = nullptr;
   std::unique_ptr<AddressSpace> memory_;
   LoadedImage main_;

@@ -82,6 +82,7 @@ void UserThread::run() {
   host_closed_ = true;
   open_host_mask();
   if (tracer) start_traced();
+  if (memory.has_guarded()) isa.check_branches(state());
   if (!exiting_) cpu_->run();
   finish();
 }
@@ -149,6 +150,7 @@ void UserThread::system_call() {
   }
   if (trace_calls && !exiting_ && !fresh_process && result != kNotBegun) trace_call_exit(result);
   fresh_process = false;
+  if (memory.has_guarded()) isa.check_branches(state());
   if (pending_.load(std::memory_order_relaxed) || host_closed_) deliver_signals();
   if (restarting_) {  // no handler ran: the call is simply made again
     restarting_ = false;

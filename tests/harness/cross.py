@@ -8,6 +8,7 @@ from .machine import Missing
 PACKAGES = {
     "cc": "gcc", "gcc": "gcc",
     "riscv64-linux-gnu-gcc": "gcc-riscv64-linux-gnu",
+    "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
     "riscv64-unknown-elf-gcc": "gcc-riscv64-unknown-elf",
 }
 

@@ -24,6 +24,8 @@ HERE = Path(__file__).resolve().parent
 SKIPPED = 77
 TIMEOUT = 90
 GDB = "gdb-multiarch"
+COMPILERS = {"riscv64": "riscv64-linux-gnu-gcc", "aarch64": "aarch64-linux-gnu-gcc"}
+FLOATS = {"riscv64": "$ft0.double", "aarch64": "$v0.d.f[0]"}  # a register as a number
 
 # Commands, each with what it shows.
 SESSION = (
@@ -42,8 +44,8 @@ SESSION = (
     ("print pair", r"= {number = 3, half = 2.5}"),
     ("set var pair.number = 41", r""),
     ("print pair.number + 1", r"= 42"),
-    ("print $ft0.double = 1.5", r"= 1.5"),
-    ("print $ft0.double + 1", r"= 2.5"),
+    ("print {float} = 1.5", r"= 1.5"),
+    ("print {float} + 1", r"= 2.5"),
     ("x/2i $pc", r"=> 0x[0-9a-f]+ <worker"),
     ("watch watched", r"atchpoint 3: watched"),
     ("continue", r"Old value = 0\s+New value = 10"),
@@ -69,12 +71,12 @@ def interrupt_when_ready():
 """
 
 
-def script(folder):
+def script(folder, isa):
     helper = folder / "helper.py"
     helper.write_text(HELPER.format(ready=str(folder / "ready")))
     lines = ["set pagination off", "set confirm off", f"source {helper}"]
     for number, (command, _) in enumerate(SESSION):
-        lines += [f"echo \\n<{number}>\\n", command]
+        lines += [f"echo \\n<{number}>\\n", command.replace("{float}", FLOATS[isa])]
     lines.append(f"echo \\n<{len(SESSION)}>\\n")
     file = folder / "commands"
     file.write_text("\n".join(lines) + "\n")
@@ -82,7 +84,7 @@ def script(folder):
 
 
 def debug(options, folder):
-    program = compile_program("riscv64-linux-gnu-gcc", [HERE / "guest" / "debugged.c"], folder / "debugged",
+    program = compile_program(COMPILERS[options.isa], [HERE / "guest" / "debugged.c"], folder / "debugged",
                               ["-g", "-O0", "-static", "-pthread"])
     command = [options.mimus, "exec", "--engine", options.engine, "--gdb", "0", program, str(folder / "ready")]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -93,7 +95,7 @@ def debug(options, folder):
                 print("no address to connect to")
                 return 1
             gdb = [GDB, "-nx", "-batch", "-ex", f"file {program}", "-ex", f"target remote {where[1]}", "-x",
-                   str(script(folder))]
+                   str(script(folder, options.isa))]
             shown = subprocess.run(gdb, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                    text=True, timeout=TIMEOUT, check=False).stdout
             said, _ = guest.communicate(timeout=TIMEOUT)
@@ -119,6 +121,7 @@ def debug(options, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mimus", default=os.environ.get("MIMUS", "build/release/bin/mimus"))
+    parser.add_argument("--isa", default="riscv64", choices=COMPILERS)
     parser.add_argument("--engine", default="auto")
     options = parser.parse_args()
     options.mimus = str(Path(options.mimus).resolve())

@@ -2,14 +2,15 @@
 """`mimus exec` with real programs.
 
   guests   the programs of tests/user/guest, which test themselves, compiled here
-  debian   programs of Debian's riscv64 packages from an unpacked root (tools/guests get riscv64-root)
+  debian   programs of Debian's packages from an unpacked root (tools/guests get riscv64-root, arm64-root)
+  programs the same with more and longer programs, from the large root; needs MIMUS_LONG
   storm    tests/user/guest/storm.c, again and again
   wild     tests/user/guest/wild.c: system calls without sense
   strace   --strace against a list of expected lines
   inside   the guest's own strace and gdb, from the large root, if that is in the cache
   libraries  what the program loads at start: only what every system has
 
-    tests/user/run.py --mimus build/release/bin/mimus [--engine E] [--runs N] guests
+    tests/user/run.py --mimus build/release/bin/mimus [--isa aarch64] [--engine E] [--runs N] guests
 
 Exit status: 0 no failure, 1 failures, 77 something is missing.
 """
@@ -20,10 +21,12 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import programs  # noqa: E402
 from harness.cross import CompileError, compile_program  # noqa: E402
 from harness import guests  # noqa: E402
 from harness.machine import Missing  # noqa: E402
@@ -31,38 +34,10 @@ from harness.machine import Missing  # noqa: E402
 HERE = Path(__file__).resolve().parent
 SKIPPED = 77
 TIMEOUT = 120  # seconds; programs that end take a few
+COMPILERS = {"riscv64": "riscv64-linux-gnu-gcc", "aarch64": "aarch64-linux-gnu-gcc"}
+ROOTS = {"riscv64": "riscv64-root", "aarch64": "arm64-root"}
+OWN_TESTS = {"riscv64": (), "aarch64": ("aarch64",)}  # self-tests of one ISA
 SELF_TESTS = ("files", "memory", "processes", "signals", "threads", "traced")
-
-ROUND_TRIP = """head -c 2000000 /dev/urandom > data
-for packer in gzip bzip2 xz zstd; do $packer -c < data > packed && $packer -dc < packed | cmp - data && echo $packer; done
-7z a -bd data.7z data > log && 7z t data.7z | grep -c 'Everything is Ok'"""
-GIT = """git init -q origin && cd origin && git config user.email a@b && git config user.name n
-seq 1000 > file && git add file && git commit -qm one && seq 2000 > file && git commit -qam two
-cd .. && git clone -q origin copy && cd copy && git fsck 2> log && git log --oneline | wc -l"""
-PYTHON = """import hashlib, json, os, subprocess, sys, threading
-results = []
-threads = [threading.Thread(target=lambda n=n: results.append(n * n)) for n in range(8)]
-[t.start() for t in threads]
-[t.join() for t in threads]
-print(sorted(results)[-1], json.loads('{"a": [1.5]}'), hashlib.sha256(b"x").hexdigest()[:8])
-print(subprocess.run([sys.executable, "-c", "print(6 * 7)"], capture_output=True, text=True).stdout.strip(), os.uname().machine)
-"""
-
-# Arguments, expected output.
-DEBIAN = (
-    (["bash", "-c", "echo one two | tr ' ' '\\n' | sort -r | head -1; for i in 1 2 3; do echo -n $((i * i)); done"], "two\n149"),
-    (["bash", "-c", "seq 3 | while read n; do test $n = 2 && exit 7; done; echo $?"], "7\n"),
-    (["bash", "-c", "kill -TERM $$"], -15),
-    (["bash", "-c", "ls -d /usr/bin/perl; readlink /proc/self/exe; uname -m"], "/usr/bin/perl\n/usr/bin/readlink\nriscv64\n"),
-    (["python3", "-c", PYTHON], "49 {'a': [1.5]} 2d711642\n42 riscv64\n"),
-    (["perl", "-e", "print join(',', map { $_ * 2 } 1 .. 3), system('true; exit 3') >> 8"], "2,4,63"),
-    (["lua5.4", "-e", "print(7 // 2, 2^0.5)"], "3\t1.4142135623731\n"),
-    (["sqlite3", ":memory:", "create table t(a, b); insert into t values (1, 2), (3, 4); select sum(a * b) from t"], "14\n"),
-    (["bash", "-c", "printf x | openssl dgst -sha256 -r"],
-     "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881 *stdin\n"),
-    (["bash", "-c", ROUND_TRIP], "gzip\nbzip2\nxz\nzstd\n1\n"),
-    (["bash", "-c", GIT], "2\n"),
-)
 
 # What --strace shows of `true`, in order.
 STRACE = (
@@ -80,11 +55,15 @@ class Runner:
     def __init__(self, options, scratch):
         self.options, self.scratch, self.failures = options, Path(scratch), 0
 
-    def mimus(self, arguments, options=()):
+    def root(self, big=False):
+        name = ROOTS[self.options.isa]
+        return ["-L", guests.product(f"{name}-big", fetch=False) if big else guests.product(name)]
+
+    def mimus(self, arguments, options=(), timeout=TIMEOUT):
         command = [self.options.mimus, "exec", "--engine", self.options.engine, *options, *arguments]
         environment = {"PATH": "/usr/bin:/bin", "HOME": str(self.scratch), "LC_ALL": "C", "GIT_CONFIG_NOSYSTEM": "1"}
         try:
-            return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=TIMEOUT, check=False,
+            return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout, check=False,
                                   cwd=tempfile.mkdtemp(dir=self.scratch), env=environment, stdin=subprocess.DEVNULL)
         except subprocess.TimeoutExpired as late:
             return subprocess.CompletedProcess(command, "no end", str(late.stdout), str(late.stderr))
@@ -95,13 +74,16 @@ class Runner:
             print(f"FAILED: {name}: status {result.returncode}\n--- stdout\n{result.stdout}\n--- stderr\n{result.stderr}")
 
     def compiled(self, name):
-        return compile_program("riscv64-linux-gnu-gcc", [HERE / "guest" / f"{name}.c"], self.scratch / name,
+        return compile_program(COMPILERS[self.options.isa], [HERE / "guest" / f"{name}.c"], self.scratch / name,
                                ["-O2", "-static", "-pthread", "-w"])
 
     def guests(self):
-        for name in SELF_TESTS:
+        for name in SELF_TESTS + OWN_TESTS[self.options.isa]:
             result = self.mimus([self.compiled(name)])
             self.check(name, result, result.returncode == 0 and result.stdout.endswith(f"{name}: ok\n"))
+        for model in ("cortex-a72", "neoverse-n1", "max,+pauth-qarma5") if self.options.isa == "aarch64" else ():
+            result = self.mimus([self.compiled("aarch64")], ["--cpu", model])
+            self.check(model, result, result.returncode == 0 and result.stdout.endswith("aarch64: ok\n"))
 
     def saved(self):
         """The second run of each program translates next to nothing, and does the same."""
@@ -129,15 +111,27 @@ class Runner:
             self.check(f"storm, run {number}", result, result.returncode == 0 and result.stdout == "storm: ok\n")
 
     def debian(self):
-        root = ["-L", guests.product("riscv64-root")]
-        for command, expected in DEBIAN:
-            result = self.mimus(command, root)
+        self.run_programs(programs.QUICK, self.root(), TIMEOUT)
+
+    def programs(self):
+        if not os.environ.get("MIMUS_LONG"):
+            raise Missing("MIMUS_LONG in the environment: this takes an hour")
+        self.run_programs(programs.LONG, self.root(big=True), 3600)
+
+    def run_programs(self, rows, root, timeout):
+        for row in rows:
+            if self.options.only and self.options.only not in row.name:
+                continue
+            start = time.monotonic()
+            result = self.mimus(row.command, root, timeout)
+            expected = row.expected.replace("{isa}", self.options.isa) if isinstance(row.expected, str) else row.expected
             good = result.returncode == expected if isinstance(expected, int) else \
-                (result.returncode, result.stdout) == (0, expected)
-            self.check(" ".join(command)[:60], result, good)
+                result.returncode == 0 and (re.search(expected, result.stdout + result.stderr) if row.pattern else result.stdout == expected)
+            print(f"{row.name}: {time.monotonic() - start:.1f} s", flush=True)
+            self.check(row.name, result, good)
 
     def strace(self):
-        result = self.mimus(["true"], ["--strace", "-L", guests.product("riscv64-root")])
+        result = self.mimus(["true"], ["--strace", *self.root()])
         lines = iter(result.stderr.splitlines())
         missing = [pattern for pattern in STRACE if not any(re.search(pattern, line) for line in lines)]
         if missing:
@@ -145,7 +139,7 @@ class Runner:
         self.check("strace", result, not missing and result.returncode == 0)
 
     def inside(self):
-        root = ["-L", guests.product("riscv64-root-big", fetch=False)]
+        root = self.root(big=True)
         program = self.compiled("files")
         result = self.mimus(["strace", "-f", "-e", "trace=execve,exit_group,kill", "bash", "-c", "true | cat; kill -TERM $$"], root)
         lines = (r"execve\(\"/usr/bin/bash\".*= 0", r"execve\(\"/usr/bin/cat\"", r"exit_group\(0", r"--- SIGTERM ",
@@ -170,9 +164,11 @@ class Runner:
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mimus", default=os.environ.get("MIMUS", "build/release/bin/mimus"))
+    parser.add_argument("--isa", default="riscv64", choices=COMPILERS)
     parser.add_argument("--engine", default="auto")
+    parser.add_argument("--only", help="of the programs those whose names contain this")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("what", choices=("guests", "saved", "debian", "storm", "wild", "strace", "inside", "libraries"))
+    parser.add_argument("what", choices=("guests", "saved", "debian", "programs", "storm", "wild", "strace", "inside", "libraries"))
     options = parser.parse_args()
     options.mimus = str(Path(options.mimus).resolve())
     with tempfile.TemporaryDirectory() as scratch:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Callable
 
-from . import disk, initramfs, roots
+from . import disk, initramfs, roots, roots_arm64
 from .apt import Suite
 from .arch import ARCHES, SUITE
 from .kernel import Modules, plain_image
@@ -168,6 +168,11 @@ PRODUCTS = {product.name: product for product in (
     Product("riscv64-opensbi", "fw_dynamic.bin", partial(opensbi, _RISCV64), "OpenSBI for the generic platform"),
     *products_of(_ARM64),
     Product("arm64-linux-12", "Image", partial(linux, _ARM64, "bookworm"), "the kernel of Debian 12"),
+    Product("arm64-root", "", partial(roots_arm64.unpack, roots_arm64.SMALL),
+            "programs of AArch64 for mimus exec -L: bash, coreutils, python3, perl, git, ...", (),
+            ("roots.py", "roots_arm64.py")),
+    Product("arm64-root-big", "", partial(roots_arm64.unpack, roots_arm64.BIG),
+            "the same with gcc, Go, Node, a JVM, gdb (2 GB)", (), ("roots.py", "roots_arm64.py")),
 )}
 
 

@@ -98,6 +98,7 @@ s64 call_personality(UserThread& thread, const Call&, const u64* arg) {
 
 // Requests that would change how the emulator itself runs are refused; the rest is the host's.
 s64 call_prctl(UserThread& thread, const Call&, const u64* arg) {
+  if (const auto own = thread.isa.control(thread.state(), thread.memory, arg)) return *own;
   switch (arg[0]) {
     case PR_SET_SECCOMP:
     case PR_SET_MM:

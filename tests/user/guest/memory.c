@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "isa.h"
 
 enum { kPage = 4096 };
 static sigjmp_buf escape;
@@ -78,11 +79,6 @@ static void files(void) {
   close(fd);
 }
 
-// li a0, value; ret
-static void write_code(uint32_t* at, int value) {
-  at[0] = 0x00000513 | (uint32_t)value << 20;
-  at[1] = 0x00008067;
-}
 typedef int (*Function)(void);
 
 static void code(void) {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "isa.h"
 
 static volatile int count, last_code, depth, deepest;
 static volatile long last_value;
@@ -182,25 +183,25 @@ static void faults(void) {
   count = 0;
   if (!sigsetjmp(escape, 1)) asm volatile(".word 0");
   CHECK(count == 1 && last_code == ILL_ILLOPC);
-  if (!sigsetjmp(escape, 1)) asm volatile("ebreak");
+  if (!sigsetjmp(escape, 1)) asm volatile(ISA_BREAK);
   CHECK(count == 2 && last_code == TRAP_BRKPT);
 }
 
 static void change_registers(int signal, siginfo_t* info, void* context) {
   ucontext_t* uc = context;
   (void)signal, (void)info;
-  uc->uc_mcontext.__gregs[REG_PC] += 4;
-  uc->uc_mcontext.__gregs[REG_A0] = 1234;
+  CONTEXT_PC(uc) += 4;
+  CONTEXT_RESULT(uc) = 1234;
   volatile double x = 3.0;
   x = x / 7.0;
 }
 
 static void registers(void) {
   handle(SIGILL, change_registers, 0);
-  register long a0 asm("a0") = 1;
-  register double f asm("fs3") = 2.5;
-  asm volatile(".word 0" : "+r"(a0), "+f"(f));
-  CHECK(a0 == 1234 && f == 2.5);
+  register long result asm(ISA_RESULT) = 1;
+  register double f asm(ISA_SAVED_FLOAT) = 2.5;
+  asm volatile(".word 0" : "+r"(result), "+" ISA_FLOAT(f));
+  CHECK(result == 1234 && f == 2.5);
 }
 
 static int status_of(void (*function)(void)) {

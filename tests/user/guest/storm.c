@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "isa.h"
 
 extern char** environ;
 static int rounds = 10;
@@ -83,8 +84,7 @@ static void* codes(void* argument) {
   for (int i = 0; i < rounds * 10; i++) {
     uint32_t* page = mmap(0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     for (int k = 0; k < 5; k++) {
-      page[0] = 0x00000513 | (uint32_t)(i + k) % 2048 << 20;
-      page[1] = 0x00008067;
+      write_code(page, (i + k) % 2048);
       __builtin___clear_cache((char*)page, (char*)page + 8);
       CHECK(((int (*)(void))(void*)page)() == (i + k) % 2048);
     }

@@ -11,13 +11,8 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "isa.h"
 
-#ifdef __riscv
-enum { kRegisters = 32, kPc = 0, kResult = 10 };
-static const unsigned kBreak = 0x00100073;  // ebreak
-#else
-#error "registers of this ISA"
-#endif
 typedef struct {
   unsigned long r[kRegisters];
 } Registers;
