@@ -89,6 +89,7 @@ bool Translator::lift(const ir::BlockKey& key, std::span<const u8> bytes, u32 fi
   block.key.mode = key.mode;
   const bool wanted = config_.dump.wants && config_.dump.wants(key.pc);
   if (!wanted && !config_.verify_ir) {
+    passes::silence_compares(block);
     if (!config_.count_insns) passes::convert_hammocks(block, text_);
     passes::run_passes(block, text_);
     return true;
@@ -97,6 +98,7 @@ bool Translator::lift(const ir::BlockKey& key, std::span<const u8> bytes, u32 fi
     std::lock_guard lock(dump_mutex_);
     config_.dump.print("ir", ir::print(block, text_));
   }
+  passes::silence_compares(block);
   if (!config_.count_insns) passes::convert_hammocks(block, text_);
   passes::PassObserver observer;
   observer.verify = config_.verify_ir;

@@ -28,6 +28,11 @@ struct PassObserver {
 // instructions are counted exactly: Exit::insns of later exits counts the skipped ones too. True if something changed.
 bool convert_hammocks(ir::Block& block, const ir::TextContext& context);
 
+// Comparisons between a read of the exception flags and a write that restores them (C's isless() and its like, on ISAs
+// whose comparisons are signaling) are made of numbers only, so that they raise nothing and the write goes: reaching
+// the host's flags is what costs most there. Runs before the others. True if something changed.
+bool silence_compares(ir::Block& block);
+
 void run_passes(ir::Block& block, const ir::TextContext& context, const PassObserver& observer = {});
 
 }  // namespace mimus::passes

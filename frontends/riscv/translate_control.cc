@@ -53,8 +53,12 @@ Next csr_fp(T& t, const Insn& i, CsrOp op, I64 operand, bool writes) {
   if (!t.enter_fp(i, writes)) return Next::stop;
   bool has_flags = i.csr() != 2, has_frm = i.csr() != 1;
   unsigned frm_shift = has_flags ? 5 : 0;
+  const bool reads = i.rd != 0 || op != CsrOp::write;
   I64 old = t.b.constant(has_frm ? t.mode.frm << frm_shift : 0);
-  if (has_flags) old = t.b.or_(old, I64::from(t.b.emit(Op::fp_flags_read, ir::i64, {})));
+  if (has_flags && reads) {
+    const I64 flags = I64::from(t.b.emit(Op::fp_flags_read, ir::i64, {}));
+    old = has_frm ? t.b.or_(old, flags) : flags;
+  }
   if (writes) {
     I64 value = combine(t, op, old, operand);
     if (has_flags) t.b.emit(Op::fp_flags_write, ir::kVoid, {t.b.and_(value, t.b.constant(31))});
