@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -69,7 +70,24 @@ Expected<CodeSlab::Piece> CodeSlab::take(std::atomic<u64>& counter, u64 limit, u
   return Piece{write_ + start, exec_ + start, bytes};
 }
 
-Expected<CodeSlab::Piece> CodeSlab::allocate(u32 bytes, u32 align) { return take(used_, bytes_, bytes, align); }
+Expected<CodeSlab::Piece> CodeSlab::allocate(u32 bytes, u32 align) {
+  auto piece = take(used_, bytes_, bytes, align);
+  if (piece) populate(piece->exec - exec_ + bytes);
+  return piece;
+}
+
+// Has pages mapped some at a time ahead of their use: a fault for each, once in each view, costs several times as much.
+// Where the host refuses, pages are mapped as they are touched.
+void CodeSlab::populate(u64 end) {
+  constexpr u64 kLeast = 32 << 10, kMost = 512 << 10;
+  u64 have = populated_.load(std::memory_order_relaxed);
+  if (end <= have) return;
+  const u64 want = std::min(bytes_, align_up(end + std::clamp(end / 8, kLeast, kMost), kPageSize));
+  if (!populated_.compare_exchange_strong(have, want, std::memory_order_relaxed)) return;
+  madvise(write_ + have, want - have, MADV_POPULATE_WRITE);
+  if (reinterpret_cast<u64>(write_) != exec_)
+    madvise(reinterpret_cast<void*>(exec_ + have), want - have, MADV_POPULATE_READ);
+}
 
 Expected<CodeSlab::Piece> CodeSlab::allocate_permanent(u32 bytes, u32 align) {
   return take(permanent_used_, kPermanentBytes, bytes, align);

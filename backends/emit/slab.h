@@ -89,6 +89,7 @@ class CodeSlab {
   Expected<Piece> take(std::atomic<u64>& counter, u64 limit, u32 bytes, u32 align);
   Expected<void> map(u64 bytes, Kind kind);
   Expected<void> map_twice(void* base);
+  void populate(u64 end);
 
   std::unique_ptr<CodeListener> listener_;
   u64 exec_ = 0;
@@ -100,6 +101,7 @@ class CodeSlab {
   u64 sealed_ = 0;
   std::atomic<u64> permanent_used_{0};
   std::atomic<u64> used_{0};
+  std::atomic<u64> populated_{0};
   std::atomic<u64> counters_{0};
   std::atomic<u64> generation_{0};
 };

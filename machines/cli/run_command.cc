@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,6 +25,13 @@ namespace mimus::cli {
 namespace {
 
 constexpr int kSignalExit = 128;  // as shells count
+
+// Translations are many small objects, made by the threads of the CPUs. The C library's heaps for threads grow by a
+// page and a system call at a time; its first one, which all share then, grows by as much as it is told.
+void keep_one_heap() {
+  mallopt(M_ARENA_MAX, 1);
+  mallopt(M_TOP_PAD, 1 << 20);
+}
 
 // One `mimus run`, put together from its options.
 class Session {
@@ -237,6 +245,9 @@ class Session {
 
 }  // namespace
 
-Expected<int> run_command(const RunOptions& options) { return std::make_unique<Session>(options)->run(); }
+Expected<int> run_command(const RunOptions& options) {
+  keep_one_heap();
+  return std::make_unique<Session>(options)->run();
+}
 
 }  // namespace mimus::cli
