@@ -99,7 +99,12 @@ std::string Dbt::stats() const {
     const auto& v = cpus_[i]->counters;
     const auto& tlb = cpus_[i]->tlbs().counters;
     auto cpu_line = [&](std::string_view name, u64 value) { line(fmt::format("cpu{}.{}", i, name), value); };
+    cpu_line("thread.us", v.thread_ns / 1000);
+    cpu_line("idle.us", v.idle_ns / 1000);
     cpu_line("dispatches", v.dispatches);
+    cpu_line("left.dispatch", v.left[u32(Leave::dispatch)]);
+    cpu_line("left.edge", v.left[u32(Leave::edge)]);
+    cpu_line("left.poll", v.left[u32(Leave::poll)]);
     cpu_line("slow-accesses", v.slow_accesses);
     cpu_line("device-accesses", v.device_accesses);
     cpu_line("tlb-fills", tlb.fills);

@@ -1,12 +1,19 @@
 #include "accel/dbt/vcpu.h"
 
 #include <sys/random.h>
+#include <time.h>
 
 #include <algorithm>
 
 #include "core/device/firmware_port.h"
 
 namespace mimus::dbt {
+
+static u64 now_ns(clockid_t clock) {
+  timespec now;
+  clock_gettime(clock, &now);
+  return u64(now.tv_sec) * 1'000'000'000 + u64(now.tv_nsec);
+}
 
 Vcpu::Vcpu(const DbtConfig& config, CodeCache& cache, Translator& translator, Safepoint& safepoint,
            TlbBroadcast& broadcast, u32 index, std::function<void(Vcpu&)> out_of_space)
@@ -124,12 +131,14 @@ void Vcpu::set_irq(unsigned input, bool level) {
 void Vcpu::sleep_until_woken() {
   safepoint_.leave();
   broadcast_.set_asleep(state_->cpu_index, true);
+  const u64 started = now_ns(CLOCK_MONOTONIC);
   {
     std::unique_lock lock(wake_mutex_);
     woken_.wait(lock, [&] { return wake_pending_; });
     wake_pending_ = false;
   }
   broadcast_.set_asleep(state_->cpu_index, false);
+  counters.idle_ns += now_ns(CLOCK_MONOTONIC) - started;
   safepoint_.enter();
 }
 
@@ -214,6 +223,7 @@ void Vcpu::thread_main() {
     run_translation(*found);
   }
   broadcast_.set_asleep(state_->cpu_index, true);
+  counters.thread_ns = now_ns(CLOCK_THREAD_CPUTIME_ID);
   safepoint_.leave();
 }
 
@@ -226,6 +236,7 @@ void Vcpu::run_translation(TranslatedBlock& t) {
   ++counters.dispatches;
   state_->leave = u32(Leave::none);
   code.run(*state_);
+  ++counters.left[state_->leave & 3];
   epoch_.store(epoch_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
 }
 

@@ -72,6 +72,8 @@ class Vcpu final : public CpuPort, public IrqSink {
 
   struct Counters {
     u64 slow_accesses = 0, device_accesses = 0, dispatches = 0, interrupts = 0, exceptions = 0, waits = 0;
+    u64 left[4] = {};                // generated code, by Leave
+    u64 idle_ns = 0, thread_ns = 0;  // asleep; processor time of the thread when it has ended
   } counters;
 
  private:
