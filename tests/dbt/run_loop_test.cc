@@ -8,12 +8,17 @@
 #include "accel/dbt/dbt.h"
 #include "backends/baseline/engine.h"
 #include "backends/interp/interp.h"
+#include "backends/llvm/engine.h"
 #include "core/device/firmware_port.h"
 #include "frontends/riscv/riscv.h"
 #include "tests/isa/assembler.h"
 
+extern "C" mimus::Engine* mimus_make_llvm_engine(const mimus::LlvmEngineConfig*, mimus::Error*);
+
 namespace mimus::dbt {
 namespace {
+
+enum class Uses : u8 { interp, baseline, tiers };  // tiers: baseline, and at once LLVM for what has run twice
 
 constexpr GuestPa kRam = 0x80000000, kCounters = 0x80002000;
 constexpr u32 kHarts = 4, kRounds = 2000;
@@ -42,7 +47,7 @@ constexpr u32 kProgram[] = {
     0xffdff06f,  // j 2b
 };
 
-class RunLoopTest : public testing::TestWithParam<bool> {  // with the baseline engine
+class RunLoopTest : public testing::TestWithParam<Uses> {
  protected:
   void SetUp() override {
     riscv::CpuModel model;
@@ -62,7 +67,7 @@ class RunLoopTest : public testing::TestWithParam<bool> {  // with the baseline 
     DbtConfig config{*frontend, memory, events, timebase};
     config.cpus = kHarts;
     config.tiers.fallback = config.tiers.cold = interp.get();
-    if (GetParam()) {
+    if (GetParam() != Uses::interp) {
       slab = std::move(*emit::CodeSlab::create(u64{16} << 20));
       host = std::move(*emit::HostRuntime::create(*slab, layout->state));
       baseline = make_baseline_engine(*layout, *slab, *host);
@@ -70,7 +75,18 @@ class RunLoopTest : public testing::TestWithParam<bool> {  // with the baseline 
       config.code_space_left = [this] { return size_t(slab->capacity() - slab->used()); };
       config.reset_code_memory = [this](const CodeWriteToken& token) { slab->reset(token); };
     }
+    if (GetParam() == Uses::tiers) {
+      config.tiers.warm_after = 2;
+      config.tiers.load_warm = [this](RegionStore*) { return load_llvm(); };
+    }
     return make_dbt(std::move(config));
+  }
+  Expected<Engine*> load_llvm() {
+    Error error;
+    const LlvmEngineConfig config{*layout, slab.get(), host.get()};
+    llvm.reset(mimus_make_llvm_engine(&config, &error));
+    if (!llvm) return std::unexpected(error);
+    return llvm.get();
   }
   void load(std::string_view source) {
     auto program = test::assemble(source, kRam);
@@ -98,7 +114,7 @@ class RunLoopTest : public testing::TestWithParam<bool> {  // with the baseline 
   std::unique_ptr<RuntimeLayout> layout;
   std::unique_ptr<emit::CodeSlab> slab;
   std::unique_ptr<emit::HostRuntime> host;
-  std::unique_ptr<Engine> interp, baseline;
+  std::unique_ptr<Engine> interp, baseline, llvm;
 };
 
 // Firmware that starts hart 0 alone.
@@ -233,8 +249,11 @@ TEST_P(RunLoopTest, PmpJudgesAllBytesOfAnAccess) {
   EXPECT_EQ(counter(0), 0x80002010u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Engines, RunLoopTest, testing::Bool(),
-                         [](const auto& info) { return info.param ? "baseline" : "interp"; });
+std::string name_of(const testing::TestParamInfo<Uses>& info) {
+  static constexpr const char* kNames[] = {"interp", "baseline", "tiers"};
+  return kNames[unsigned(info.param)];
+}
+INSTANTIATE_TEST_SUITE_P(Engines, RunLoopTest, testing::Values(Uses::interp, Uses::baseline, Uses::tiers), name_of);
 
 }  // namespace
 }  // namespace mimus::dbt

@@ -248,10 +248,9 @@ TEST_P(AgainstInterpreter, SameStateAndTrapAfterEachSequence) {
 }
 
 auto engine_name = [](const auto& info) { return std::string(info.param.name); };
-INSTANTIATE_TEST_SUITE_P(Engines, AgainstOracle, testing::ValuesIn(test::engines().begin(), test::engines().end()),
-                         engine_name);
-INSTANTIATE_TEST_SUITE_P(Engines, AgainstInterpreter, testing::ValuesIn(test::engines().begin(), test::engines().end()),
-                         engine_name);
+const auto all_engines = testing::ValuesIn(test::engines_and_mixture().begin(), test::engines_and_mixture().end());
+INSTANTIATE_TEST_SUITE_P(Engines, AgainstOracle, all_engines, engine_name);
+INSTANTIATE_TEST_SUITE_P(Engines, AgainstInterpreter, all_engines, engine_name);
 
 }  // namespace
 }  // namespace mimus::diff

@@ -48,13 +48,40 @@ std::unique_ptr<Engine> make_llvm(const RuntimeLayout& layout) {
                                      });
 }
 
+// All tiers, in turns that look like chance but are the same in each run.
+class MixedEngine final : public Engine {
+ public:
+  explicit MixedEngine(const RuntimeLayout& layout) {
+    engines_.push_back(make_interp_engine(layout));
+    engines_.push_back(make_baseline(layout));
+    engines_.push_back(make_llvm(layout));
+  }
+  std::string_view name() const override { return "mixed"; }
+  Expected<std::unique_ptr<Code>> prepare(const ir::Region& region, const PrepareOptions& options) override {
+    constexpr unsigned kTurns = 64, kLlvmTurns = 2;  // LLVM's are dear
+    turn_ = turn_ * 6364136223846793005u + 1442695040888963407u;
+    const unsigned turn = unsigned(turn_ >> 58);
+    const auto& engine = engines_[turn < kLlvmTurns ? 2 : turn < kTurns / 2 ? 0 : 1];
+    auto code = engine->prepare(region, options);
+    return code ? std::move(code) : engines_[0]->prepare(region, options);
+  }
+
+ private:
+  std::vector<std::unique_ptr<Engine>> engines_;
+  u64 turn_ = 1;
+};
+
+std::unique_ptr<Engine> make_mixed(const RuntimeLayout& layout) { return std::make_unique<MixedEngine>(layout); }
+
 constexpr EngineRow kEngines[] = {{"interp", make_interp_engine, false, false, 1},
                                   {"interp_passes", make_interp_engine, true, false, 1},
                                   {"baseline", make_baseline, true, false, 1},
-                                  {"llvm", make_llvm, true, true, 30}};
+                                  {"llvm", make_llvm, true, true, 30},
+                                  {"mixed", make_mixed, true, true, 4}};
 
 }  // namespace
 
-std::span<const EngineRow> engines() { return kEngines; }
+std::span<const EngineRow> engines_and_mixture() { return kEngines; }
+std::span<const EngineRow> engines() { return engines_and_mixture().first(std::size(kEngines) - 1); }
 
 }  // namespace mimus::test

@@ -23,4 +23,7 @@ inline std::ostream& operator<<(std::ostream& out, const EngineRow& row) { retur
 // The interpreter, which is the judge, comes first.
 std::span<const EngineRow> engines();
 
+// Those, and one that changes its tier at random: each translation is made by another engine.
+std::span<const EngineRow> engines_and_mixture();
+
 }  // namespace mimus::test
