@@ -3,8 +3,9 @@
 
 Each round runs every side once, one after the other, so that a disturbance of the host hits all of them. The figures
 are medians over the rounds. Inside the guest the clock is the host's time on both sides; beside it stands the ratio of
-processor time, of the thread that runs the guest, which others on a busy host disturb less. Checksums of the kernels must
-be those of the native program. Nothing here fails because something is slow; a side that crashes, hangs or computes
+processor time, of the thread that runs the guest (a boot: of the whole process), which others on a busy host disturb less. With --seconds every kernel
+does as much work as keeps the host busy for so long, so that what is compiled for long runs counts. Checksums of the
+kernels must be those of the native program. Nothing here fails because something is slow; a side that crashes, hangs or computes
 something else is reported and makes the exit status 1.
 """
 
@@ -14,6 +15,7 @@ import os
 import platform
 import re
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -34,9 +36,10 @@ TARGETS = {  # mimus / qemu
     "riscv64": {"boot": 0.75, "core_mix": 0.7, "n_body": 0.4},
     "aarch64": {"boot": 0.75, "core_mix": 0.7, "n_body": 0.4, "system_calls": 0.1},
 }
+NATIVE_TARGETS = {"core_mix": 3.0, "hash_table": 4.0, "n_body": 2.5, "matrix_float": 2.5}  # mimus / native
+MOST_WORK = 64  # times its usual work, for a kernel that should run longer
 SCRIPT = """#!/bin/sh
-scale=$1; shift
-for name; do echo "bench: $name"; bench -s $scale $name; done
+for word; do echo "bench: ${word%%:*}"; bench -s ${word##*:} ${word%%:*}; done
 """  # a script, as the kernel takes no more than 32 words for process 1
 ROW = re.compile(r"^bench (\w+) ([0-9.]+) ([0-9a-f]{16})\r?$", re.M)
 
@@ -54,6 +57,12 @@ def thread_seconds(pid):
         except (OSError, ValueError):
             pass  # it has ended
     return seconds
+
+
+def children_seconds():
+    """Processor time of the children that have ended."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def busiest(before, after):
@@ -93,6 +102,7 @@ class Bench:
     def __init__(self, options, scratch):
         self.options, self.scratch = options, scratch
         self.results = Results()
+        self.scales = dict.fromkeys(options.kernels, options.scale)
         sources = sorted(KERNELS.glob("*.c"))
         self.native = compile_program(options.host_cc, sources, scratch / "bench-native", FLAGS, ["-lm"])
         self.arch = guests.ISAS[options.isa]
@@ -113,20 +123,34 @@ class Bench:
 
     def boot(self, side):
         machine = self.machine(self.small, "true")
+        before = children_seconds()
         try:
             with Console(side.command(machine)) as console:
                 console.expect("guest: exit status 0", self.options.timeout)
                 wall = console.finish(30)
             self.results.add(side.title(), "boot", wall)
+            self.results.add_cpu(side.title(), "boot", children_seconds() - before)
             say(f"  {side.title():16} boot {wall:8.3f} s")
         except ConsoleError as error:
             self.results.trouble(side.title(), f"boot: {error}")
 
+    def run_native_kernel(self, name, scale):
+        """Seconds, processor time, checksum."""
+        before = children_seconds()
+        out = subprocess.run([self.native, "-s", str(scale), name], capture_output=True, text=True, check=True, timeout=600)
+        row = ROW.search(out.stdout)
+        return float(row[2]), children_seconds() - before, row[3]
+
+    def find_scales(self):
+        for name in self.scales:
+            once = min(self.run_native_kernel(name, 1)[1] for _ in range(2))
+            self.scales[name] = max(1, min(MOST_WORK, round(self.options.seconds / max(once, 0.01))))
+
     def run_native(self):
-        with Console([self.native, "-s", str(self.options.scale), *self.options.kernels]) as console:
-            console.finish(600)
-            for name, seconds, checksum in ROW.findall(console.transcript):
-                self.results.add("native", name, float(seconds), checksum)
+        for name, scale in self.scales.items():
+            seconds, cpu, checksum = self.run_native_kernel(name, scale)
+            self.results.add("native", name, seconds, checksum)
+            self.results.add_cpu("native", name, cpu)
         say("  native           kernels done")
 
     def run_kernels(self, side):
@@ -138,7 +162,7 @@ class Bench:
 
     def run_guest(self, side, names):
         """Returns the kernel at which the guest was lost, or None if that was at none of them."""
-        words = " ".join([str(self.options.scale), *names])
+        words = " ".join(f"{name}:{self.scales[name]}" for name in names)
         machine = self.machine(self.initrd, f"benches {words}")
         current = None
         try:
@@ -157,6 +181,8 @@ class Bench:
         return current
 
     def run(self):
+        if self.options.seconds:
+            self.find_scales()
         for number in range(1, self.options.rounds + 1):
             say(f"round {number} of {self.options.rounds}")
             order = self.sides if number % 2 else self.sides[::-1]
@@ -173,28 +199,34 @@ def number(value, form="{:.2f}"):
     return "-" if value is None else form.format(value)
 
 
+def verdict(ratio, target, of):
+    if target is None:
+        return ""
+    return f"<= {target:.2f} {of} " + ("not measured" if ratio is None else "met" if ratio <= target else "MISSED")
+
+
 def report(results, engines, kernels, targets):
     """The table, as lines; and its rows for the JSON file."""
     lines, rows = [], []
     for engine in engines:
         side = f"mimus {engine}"
         lines += ["", f"{side}, seconds (medians) and ratios",
-                  f"{'':15}{'native':>9}{'qemu':>9}{'mimus':>9}{'mimus/qemu':>12}{'in CPU time':>13}{'mimus/native':>14}{'qemu/native':>13}  target"]
+                  f"{'':15}{'native':>9}{'qemu':>9}{'mimus':>9}{'mimus/qemu':>12}{'in CPU time':>13}{'mimus/native':>14}{'in CPU time':>13}{'qemu/native':>13}  targets"]
         for what in ("boot", *kernels):
+            ratio = lambda a, b, cpu=False: results.ratio(a, b, what, results.cpu if cpu else None)
             row = {"engine": engine, "what": what, "native": results.median("native", what),
                    "qemu": results.median("qemu", what), "mimus": results.median(side, what),
-                   "mimus_qemu": results.ratio(side, "qemu", what),
-                   "mimus_qemu_cpu": results.ratio(side, "qemu", what, results.cpu), "mimus_native": results.ratio(side, "native", what),
-                   "qemu_native": results.ratio("qemu", "native", what), "target": targets.get(what)}
+                   "mimus_qemu": ratio(side, "qemu"), "mimus_qemu_cpu": ratio(side, "qemu", True),
+                   "mimus_native": ratio(side, "native"), "mimus_native_cpu": ratio(side, "native", True),
+                   "qemu_native": ratio("qemu", "native"), "target": targets.get(what),
+                   "native_target": NATIVE_TARGETS.get(what)}
             rows.append(row)
-            mark = ""
-            if row["target"] is not None:
-                ratio = row["mimus_qemu"]
-                verdict = "not measured" if ratio is None else "met" if ratio <= row["target"] else "MISSED"
-                mark = f"<= {row['target']:.2f} {verdict}"
+            marks = [verdict(row["mimus_qemu"], row["target"], "qemu"),
+                     verdict(row["mimus_native"], row["native_target"], "native")]
             lines.append(f"{what:15}{number(row['native'], '{:.3f}'):>9}{number(row['qemu'], '{:.3f}'):>9}"
                          f"{number(row['mimus'], '{:.3f}'):>9}{number(row['mimus_qemu']):>12}"
-                         f"{number(row['mimus_qemu_cpu']):>13}{number(row['mimus_native']):>14}{number(row['qemu_native']):>13}  {mark}".rstrip())
+                         f"{number(row['mimus_qemu_cpu']):>13}{number(row['mimus_native']):>14}"
+                         f"{number(row['mimus_native_cpu']):>13}{number(row['qemu_native']):>13}  {', '.join(m for m in marks if m)}".rstrip())
         ratios = [row["mimus_qemu"] for row in rows if row["engine"] == engine and row["what"] != "boot" and row["mimus_qemu"]]
         if ratios:
             lines.append(f"{'geometric mean':42}{statistics.geometric_mean(ratios):12.2f}   (kernels)")
@@ -217,6 +249,7 @@ def parse():
     parser.add_argument("--engines", default="auto", help="list of interp, baseline, llvm, auto (default: auto)")
     parser.add_argument("--kernels", default=None, help="list of kernels; 'none': the boot alone")
     parser.add_argument("--scale", type=int, default=1, help="how often each kernel does its work (default: 1)")
+    parser.add_argument("--seconds", type=float, default=0, help="instead: so often that the host takes as long")
     parser.add_argument("--timeout", type=float, default=300, help="seconds for one boot or kernel (default: 300)")
     parser.add_argument("--mimus", help="the program to measure (default: $MIMUS or the release build)")
     parser.add_argument("--host-cc", default="cc")
@@ -240,10 +273,11 @@ def parse():
 
 def main():
     options = parse()
-    facts = {"isa": options.isa, "host": host(), "rounds": options.rounds, "scale": options.scale, "started": time.strftime("%FT%T%z")}
+    facts = {"isa": options.isa, "host": host(), "rounds": options.rounds, "started": time.strftime("%FT%T%z")}
     with tempfile.TemporaryDirectory(prefix="mimus-bench-") as scratch:
         bench = Bench(options, Path(scratch))
         bench.run()
+    facts["scales"] = bench.scales
     lines, rows = report(bench.results, options.engines, options.kernels, options.targets)
     print(f"{facts['host']['cpu']}, {facts['host']['cpus']} CPUs, {options.rounds} round(s)")
     print("\n".join(lines).lstrip("\n"))
