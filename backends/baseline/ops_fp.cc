@@ -443,9 +443,15 @@ void Compiler::op_fp_flags_write(const Inst& inst) {
   a_.and_(t.cvt32(), 31);
   with_constant(host_.constants().flags_to_mxcsr, 64, [&](const auto& constant) { a_.lea(u, constant); });
   a_.movzx(t.cvt32(), byte[t + u]);
+  // Mostly they are restored after comparisons that have raised none, and LDMXCSR is slow.
+  a_.mov(u.cvt32(), frame(Frame::kMxcsr, 32));
+  a_.and_(u.cvt32(), kFlagBits);
+  a_.cmp(t.cvt32(), u.cvt32());
+  const emit::Jump same = a_.jcc_short(Cond::e);
   a_.and_(frame(Frame::kMxcsr, 32), ~kFlagBits);
   a_.or_(frame(Frame::kMxcsr, 32), t.cvt32());
   a_.ldmxcsr(frame(Frame::kMxcsr, 32));
+  a_.bind_short(same);
 }
 
 }  // namespace mimus::baseline

@@ -62,6 +62,9 @@ void order_after_store(Lowering& l, ir::Order order);
 bool flat_inline(Lowering& l, const ir::Inst& i, ir::Type t);
 llvm::Value* flat_load(Lowering& l, const ir::Inst& i);
 llvm::Value* flat_store(Lowering& l, const ir::Inst& i);
+// The same for vectors of 16 bytes; `retry` makes the access by way of the runtime.
+llvm::Value* flat_load_block(Lowering& l, const ir::Inst& i, Lowering::Retry retry);
+void flat_store_block(Lowering& l, const ir::Inst& i, Lowering::Retry retry);
 
 // Vectors, masked or not (lower_vector_memory.cc).
 llvm::Value* load_vector(Lowering& l, const ir::Inst& i);

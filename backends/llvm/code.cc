@@ -41,6 +41,14 @@ void put_displacement(u8* at, u64 target, u64 next) {
   std::memcpy(at, &value, sizeof value);
 }
 
+// Where an access at the offset goes on when it faults.
+Expected<u32> landing_of(const Blob& blob, u32 offset) {
+  auto it = std::ranges::upper_bound(blob.call_sites, offset, {}, &Blob::CallSite::start);
+  if (it == blob.call_sites.begin() || offset >= (--it)->start + it->length)
+    return fail("LLVM has not written down where a fault goes");
+  return it->landing;
+}
+
 }  // namespace
 
 Expected<std::unique_ptr<Code>> LlvmCode::place(const CodePlace& where, const ir::Region& region,
@@ -77,7 +85,7 @@ Expected<std::unique_ptr<Code>> LlvmCode::place(const CodePlace& where, const ir
   code->piece_ = piece;
   code->entry_offset_ = function_at - kEntryBytes;
   code->entry_ = piece.exec + code->entry_offset_;
-  MIMUS_CHECK(code->fill_patchpoints(compiled, blob.stack_map, cold, function, stubs));
+  MIMUS_CHECK(code->fill_patchpoints(compiled, blob, cold, function, stubs));
   code->cells_ = cells_at;
   code->make_links(compiled.stubs, exits, stubs);
   store_word(piece.write + code->entry_offset_, kEntryNops);
@@ -92,15 +100,16 @@ Expected<std::unique_ptr<Code>> LlvmCode::place(const CodePlace& where, const ir
   return code;
 }
 
-Expected<void> LlvmCode::fill_patchpoints(const CompiledRegion& compiled, const StackMap& map,
-                                          std::span<const u32> cold, u64 function, u64 stubs) {
+Expected<void> LlvmCode::fill_patchpoints(const CompiledRegion& compiled, const Blob& blob, std::span<const u32> cold,
+                                          u64 function, u64 stubs) {
   for (size_t i = 0; i < cold.size(); ++i) {
-    const StackMap::Record& record = map.records[i];
+    const StackMap::Record& record = blob.stack_map.records[i];
     const u64 at = function + record.offset;
     u8* const write = piece_.write + (at - piece_.exec);
     if (const auto& access = compiled.cold_sites[record.id].access) {
       MIMUS_CHECK(write_flat_access(*access, compiled.memory, record, write));
-      faults_.push_back({u32(at - entry_), u32(stubs + cold[i] - entry_)});
+      MIMUS_TRY(const u32 landing, landing_of(blob, record.offset));
+      faults_.push_back({u32(at - entry_), u32(function + landing - entry_)});
     } else {
       *write = kJumpOpcode;
       put_displacement(write + 1, stubs + cold[i], at + 5);

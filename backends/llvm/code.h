@@ -39,7 +39,7 @@ class LlvmCode : public Code {
   explicit LlvmCode(const CodePlace& where) : host_(where.host) {}
   void make_links(std::span<const ExitStub> exits, std::span<const StubWriter::Written> written, u64 stubs);
   // Writes what goes into the patchpoints: jumps to the cold sites, or accesses.
-  Expected<void> fill_patchpoints(const CompiledRegion& compiled, const StackMap& map, std::span<const u32> cold,
+  Expected<void> fill_patchpoints(const CompiledRegion& compiled, const Blob& blob, std::span<const u32> cold,
                                   u64 function, u64 stubs);
   void set_cell(u32 stub, u64 target);
   void number_edges(const ir::Region& region, std::span<const ExitStub> stubs);

@@ -23,7 +23,8 @@ struct SlowArguments {
 };
 
 // A load or store of flat memory: one instruction of ours in the place of a patchpoint, whose arguments are the address
-// without `disp` and the value to store, and whose result is the value loaded.
+// without `disp` and the value to store, and whose result is the value loaded. What its fault does has a block of its
+// own: the patchpoint is an invoke, whose landing pad is where the handler of the fault goes on.
 struct FlatAccess {
   ir::Type type;
   bool store = false;
@@ -44,7 +45,7 @@ struct ColdSite {
   Kind kind = Kind::call;
   Slow function = Slow::load;
   bool result = false;                    // the patchpoint has one
-  std::optional<FlatAccess> access = {};  // then the rare path is that of its fault, and the usual one the access
+  std::optional<FlatAccess> access = {};  // then this is no rare path, and there are no pieces
   u32 desc = 0, extra = 0;                // for SlowArguments::kDesc
   GuestPc pc = 0;                         // of the instruction
   std::vector<u8> words = {};             // scratch word of each argument after the state

@@ -7,7 +7,7 @@ namespace {
 
 constexpr u8 kGsPrefix = 0x65, kDsPrefix = 0x3e;  // DS means nothing in 64-bit mode
 
-bool in_sse(ir::Type t) { return t.is_float(); }
+bool in_sse(ir::Type t) { return t.bytes() == 16 || (t.is_float() && !t.is_vector()); }
 bool short_disp(s32 disp) { return disp == s8(disp); }
 
 // Opcode bytes and prefixes that are always there, REX among them.
@@ -27,7 +27,9 @@ void emit(emit::Assembler& a, const FlatAccess& access, const Location& base, co
   const Xbyak::Address at = Xbyak::AddressFrame(int(bytes * 8))[Xbyak::Reg64(base.reg) + size_t(s64(access.disp))];
   if (in_sse(access.type)) {
     const Xbyak::Xmm x(value.reg);
-    if (access.store)
+    if (bytes == 16)
+      access.store ? a.movups(at, x) : a.movups(x, at);
+    else if (access.store)
       bytes == 8 ? a.movsd(at, x) : a.movss(at, x);
     else
       bytes == 8 ? a.movsd(x, at) : a.movss(x, at);

@@ -1,6 +1,6 @@
 // Accesses to flat memory in LLVM's code: LLVM leaves room for one instruction (a patchpoint whose result, if any, and
-// arguments may be in any register), and the instruction is written when the region is placed. So everything that its
-// fault has to store is in the stack map, and LLVM sees neither branches nor blocks for it.
+// arguments may be in any register), and the instruction is written when the region is placed. To LLVM it is a call
+// that may throw: what a fault has to store is named in the landing pad alone, so the usual path keeps its registers.
 #pragma once
 
 #include "backends/llvm/cold.h"

@@ -36,8 +36,8 @@ struct FloatShape {
 llvm::Value* call_assist(Lowering& l, const ir::Inst& i, llvm::ArrayRef<llvm::Value*> operands, ir::Type from,
                          ir::Type to);
 
-// For FpAttr::rule arm: `result` is the host's; where it is a NaN, or (with `tiny`) may have been rounded up to the least
-// normal number, the operation is done again by soft float.
+// For FpAttr::rule arm: `result` is the host's; where it is a NaN, or (with `tiny`) may have been rounded up to the
+// least normal number, the operation is done again by soft float.
 llvm::Value* repair_arm(Lowering& l, const ir::Inst& i, llvm::Value* result, llvm::ArrayRef<llvm::Value*> operands,
                         ir::Type from, bool tiny);
 

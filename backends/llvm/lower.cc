@@ -89,6 +89,11 @@ llvm::Type* Lowering::memory_type(ir::Type t) {
   return t.elem == ir::Elem::i1 ? type({ir::Elem::i8, t.lanes}) : type(t);
 }
 
+llvm::Type* Lowering::flat_type(ir::Type t) {
+  if (t.bytes() == 16) return llvm::FixedVectorType::get(b.getInt64Ty(), 2);
+  return t.is_float() && !t.is_vector() ? type(t) : b.getInt64Ty();
+}
+
 Value* Lowering::splat(ir::Type t, u64 value) { return llvm::ConstantInt::get(type(t), value); }
 
 Value* Lowering::bits_of(Value* v, ir::Type t) {

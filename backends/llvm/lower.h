@@ -125,8 +125,11 @@ class Lowering {
   // A slow path of the runtime, to be used in a cold block. It sees exact memory; when it leaves, what follows is not
   // run. Null when there is no result.
   llvm::Value* call_slow(const SlowCall& call);
-  // An access to flat memory at base + access.disp. What is loaded comes back as i64, float or double.
-  llvm::Value* flat_access(const FlatAccess& access, u32 desc, llvm::Value* base, llvm::Value* stored);
+  // An access to flat memory at base + access.disp. What is loaded or stored is of flat_type(). `retry` emits what is
+  // done instead where the access faults, and returns what is loaded.
+  using Retry = llvm::function_ref<llvm::Value*()>;
+  llvm::Value* flat_access(const FlatAccess& access, llvm::Value* base, llvm::Value* stored, Retry retry);
+  llvm::Type* flat_type(ir::Type t);  // i64, float, double or <2 x i64>
   bool flat() const { return layout_.flat(); }
   // The value of an instruction as it is when extended to i64, if a load has left it so; else null.
   llvm::Value* extended(ir::ValueId value, bool sign) const {
@@ -192,7 +195,11 @@ class Lowering {
   void count_early();
   void add_insns(llvm::Value* count);
   void emit_trap(const ir::Exit& exit);
-  llvm::Value* patchpoint(ColdSite site, llvm::ArrayRef<llvm::Value*> args);
+  struct Ways {  // where an access to flat memory goes on
+    llvm::BasicBlock *next, *fault;
+  };
+  llvm::Value* patchpoint(ColdSite site, llvm::ArrayRef<llvm::Value*> args, Ways ways = {nullptr, nullptr});
+  void set_personality();
   void push_return(u32 exit_index);
   llvm::Value* make_stub(ExitStub::Kind kind, u32 exit_index);
   void tail_call(llvm::Value* target, bool with_pins, llvm::Value* extra = nullptr);

@@ -39,7 +39,7 @@ bool fits_stack_map(ir::Type t) {
 
 }  // namespace
 
-Value* Lowering::patchpoint(ColdSite site, llvm::ArrayRef<Value*> args) {
+Value* Lowering::patchpoint(ColdSite site, llvm::ArrayRef<Value*> args, Ways ways) {
   constexpr u32 kJumpBytes = 5;  // room for the jump to the site's stub
   const u32 bytes = site.access ? site.access->room : kJumpBytes;
   Value* null = llvm::ConstantPointerNull::get(b.getPtrTy());
@@ -50,7 +50,7 @@ Value* Lowering::patchpoint(ColdSite site, llvm::ArrayRef<Value*> args) {
     site.pieces.push_back({offset, bytes});
     operands.push_back(v);
   };
-  for (size_t s = 0; s < slots_.size(); ++s) {
+  for (size_t s = 0; s < slots_.size() && !ways.fault; ++s) {
     if (!slots_[s].dirty) continue;
     const ir::Type t = layout_.state.slots[s].type;
     const u32 offset = layout_.state.slots[s].offset;
@@ -71,11 +71,15 @@ Value* Lowering::patchpoint(ColdSite site, llvm::ArrayRef<Value*> args) {
   const auto id =
       site.result ? llvm::Intrinsic::experimental_patchpoint : llvm::Intrinsic::experimental_patchpoint_void;
   llvm::SmallVector<llvm::Type*, 1> types;
-  const bool fp = site.access && site.access->type.is_float();
-  if (site.result) types.push_back(fp ? type(site.access->type) : b.getInt64Ty());
+  if (site.result) types.push_back(site.access ? flat_type(site.access->type) : b.getInt64Ty());
   cold_sites_.push_back(std::move(site));
-  llvm::CallInst* call = intrinsic(id, types, operands);
+  llvm::Function* function = llvm::Intrinsic::getDeclaration(&module_, id, types);
+  llvm::CallBase* call = ways.fault
+                             ? static_cast<llvm::CallBase*>(b.CreateInvoke(function, ways.next, ways.fault, operands))
+                             : b.CreateCall(function, operands);
   call->setCallingConv(llvm::CallingConv::AnyReg);
+  call->addFnAttr(llvm::Attribute::StrictFP);
+  if (ways.fault) return call;
   call->addFnAttr(llvm::Attribute::Cold);
   call->addFnAttr(llvm::Attribute::NoUnwind);
   return call;
@@ -92,18 +96,36 @@ Value* Lowering::call_slow(const SlowCall& call) {
   return call.result ? result : nullptr;
 }
 
-Value* Lowering::flat_access(const FlatAccess& access, u32 desc, Value* base, Value* stored) {
-  ColdSite site{.function = access.store ? Slow::store : Slow::load, .desc = desc, .pc = pc_};
-  site.result = !access.store;
-  site.access = access;
+Value* Lowering::flat_access(const FlatAccess& access, Value* base, Value* stored, Retry retry) {
+  ColdSite site{.result = !access.store, .access = access, .pc = pc_};
   site.access->room = u8(flat_access_bytes(access, layout_.memory) + access_slack_);
-  site.words = {SlowArguments::kFirst};
   llvm::SmallVector<Value*, 2> args{base};
-  if (access.store) {
-    site.words.push_back(SlowArguments::kSecond);
-    args.push_back(stored);
-  }
-  return patchpoint(std::move(site), args);
+  if (access.store) args.push_back(stored);
+  BasicBlock* faulted = new_block();
+  BasicBlock* done = new_block();
+  Value* fast = patchpoint(std::move(site), args, {done, faulted});
+  BasicBlock* from = b.GetInsertBlock();
+
+  b.SetInsertPoint(faulted);
+  if (!function_->hasPersonalityFn()) set_personality();
+  b.CreateLandingPad(llvm::StructType::get(b.getPtrTy(), b.getInt32Ty()), 0)->setCleanup(true);
+  Value* slow = retry();
+  BasicBlock* retried = b.GetInsertBlock();
+  b.CreateBr(done);
+
+  b.SetInsertPoint(done);
+  if (access.store) return nothing();
+  llvm::PHINode* value = b.CreatePHI(fast->getType(), 2);
+  value->addIncoming(fast, from);
+  value->addIncoming(slow, retried);
+  return value;
+}
+
+// Nobody ever unwinds through a region: with a personality, LLVM writes down where landing pads are.
+void Lowering::set_personality() {
+  auto callee =
+      module_.getOrInsertFunction(llvm::StringRef(kPersonalityName), llvm::FunctionType::get(b.getInt32Ty(), true));
+  function_->setPersonalityFn(llvm::cast<llvm::Function>(callee.getCallee()));
 }
 
 // From the table: what is compiled may outlive the process.

@@ -333,9 +333,16 @@ Value* read_flags(Lowering& l, const Inst&) {
 
 Value* write_flags(Lowering& l, const Inst& i) {
   Value* flags = permute(l, l.b.CreateTrunc(l.arg(i, 0), l.b.getInt32Ty()), true);
-  Value* rest = l.b.CreateAnd(store_mxcsr(l), l.b.getInt32(~kMxcsrFlags));
-  l.set_state_field(offsetof(CpuState, guest_mxcsr), l.b.CreateOr(rest, flags));
+  Value* now = store_mxcsr(l);
+  Value* wanted = l.b.CreateOr(l.b.CreateAnd(now, l.b.getInt32(~kMxcsrFlags)), flags);
+  // Mostly they are restored after comparisons that have raised none, and LDMXCSR is slow.
+  llvm::BasicBlock *change = l.new_block(), *after = l.new_block();
+  l.branch_unlikely(l.b.CreateICmpNE(now, wanted), change, after);
+  l.b.SetInsertPoint(change);
+  l.set_state_field(offsetof(CpuState, guest_mxcsr), wanted);
   l.intrinsic(llvm::Intrinsic::x86_sse_ldmxcsr, {}, {l.state_pointer(offsetof(CpuState, guest_mxcsr))});
+  l.b.CreateBr(after);
+  l.b.SetInsertPoint(after);
   return l.nothing();
 }
 

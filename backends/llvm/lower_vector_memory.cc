@@ -84,6 +84,12 @@ Value* load_lanes(Lowering& l, const Inst& i, Value* mask, Value* otherwise) {
   const ir::Type t = i.type;
   if (!fits(l, i, t)) return nullptr;
   Access access(l, i, t.bytes(), t.bytes() / t.lanes, false);
+  if (!mask && flat_inline(l, i, t)) {
+    return flat_load_block(l, i, [&] {
+      call_elements(l, access, Function::load_elements, all_lanes(l, t), t);
+      return scratch_vector(l, t);
+    });
+  }
   const bool big = access.attr().big_endian;
   access.probe();
   Value* fast = nullptr;
@@ -107,6 +113,14 @@ Value* store_lanes(Lowering& l, const Inst& i, Value* mask) {
   if (!fits(l, i, t)) return nullptr;
   Access access(l, i, t.bytes(), t.bytes() / t.lanes, true);
   Value* v = to_memory(l, l.arg(i, 1), t);
+  if (!mask && flat_inline(l, i, t)) {
+    flat_store_block(l, i, [&]() -> Value* {
+      set_scratch_vector(l, v);
+      call_elements(l, access, Function::store_elements, all_lanes(l, t), t);
+      return nullptr;
+    });
+    return l.nothing();
+  }
   access.probe();
   if (access.has_fast()) {
     order_before_store(l, access.attr().order);

@@ -3,6 +3,7 @@
 #include <elf.h>
 
 #include <algorithm>
+#include <set>
 
 #include "backends/llvm/symbols.h"
 
@@ -20,7 +21,7 @@ class Reader {
     return {reinterpret_cast<const T*>(object_.data() + s.sh_offset), size_t(s.sh_size / sizeof(T))};
   }
   std::string_view name(u32 offset) const { return reinterpret_cast<const char*>(object_.data() + names_ + offset); }
-  Expected<void> find_stack_map(u32 names_section);
+  Expected<void> find_tables(u32 names_section);
   void place(bool code);
   Expected<void> relocate(const Elf64_Shdr& relocations);
 
@@ -28,18 +29,48 @@ class Reader {
   std::span<const Elf64_Shdr> sections_;
   std::span<const Elf64_Sym> symbols_;
   u64 names_ = 0;
-  size_t stack_map_ = 0;      // its section, 0: none
+  std::set<size_t> tables_;   // sections that are read here
   std::vector<u32> offsets_;  // of each section in the blob
   Blob blob_;
 };
 
 constexpr u32 kNotPlaced = ~u32{0};
 
+// The language-specific data area of a function without types to catch (as GCC's C++ personality has it; Linux Standard
+// Base, "Exception frames", gives the encodings): a header of three encodings, then the call sites.
+Expected<std::vector<Blob::CallSite>> read_call_sites(std::span<const u8> bytes) {
+  constexpr u8 kOmitted = 0xff, kUleb = 0x01;
+  size_t at = 0;
+  const auto byte = [&] { return at < bytes.size() ? bytes[at++] : (++at, u8{0}); };
+  const auto number = [&] {
+    u64 value = 0;
+    for (unsigned shift = 0;; shift += 7) {
+      const u8 b = byte();
+      if (shift < 64) value |= u64(b & 0x7f) << shift;
+      if (!(b & 0x80)) return value;
+    }
+  };
+  if (byte() != kOmitted) return fail("LLVM's exception table does not begin at the function");
+  if (byte() != kOmitted) number();  // where its types are
+  if (byte() != kUleb) return fail("LLVM's exception table has an unknown encoding");
+  const u64 length = number(), end = at + length;
+  std::vector<Blob::CallSite> sites;
+  while (at < end && at < bytes.size()) {
+    const u64 start = number(), size = number(), landing = number();
+    number();  // action
+    if (landing) sites.push_back({u32(start), u32(size), u32(landing)});
+  }
+  if (at != end || end > bytes.size()) return fail("LLVM's exception table is cut short");
+  std::ranges::sort(sites, {}, &Blob::CallSite::start);
+  return sites;
+}
+
 // Appends the sections that hold code (first, so that they are together) or the ones that hold constants.
 void Reader::place(bool code) {
   for (size_t i = 0; i < sections_.size(); ++i) {
     const Elf64_Shdr& s = sections_[i];
-    if (i == stack_map_ || !(s.sh_flags & SHF_ALLOC) || s.sh_type != SHT_PROGBITS || s.sh_size == 0) continue;
+    if (tables_.contains(i) || !(s.sh_flags & SHF_ALLOC) || s.sh_type != SHT_PROGBITS || s.sh_size == 0) continue;
+    if (s.sh_flags & SHF_WRITE) continue;  // the address of the personality function
     if (bool(s.sh_flags & SHF_EXECINSTR) != code) continue;
     blob_.alignment = std::max(blob_.alignment, u32(s.sh_addralign));
     blob_.bytes.resize(align_up(blob_.bytes.size(), std::max<u64>(s.sh_addralign, 1)), code ? 0xcc : 0);
@@ -69,12 +100,18 @@ Expected<void> Reader::relocate(const Elf64_Shdr& relocations) {
   return {};
 }
 
-Expected<void> Reader::find_stack_map(u32 names_section) {
+Expected<void> Reader::find_tables(u32 names_section) {
   const char* names = reinterpret_cast<const char*>(object_.data() + sections_[names_section].sh_offset);
   for (size_t i = 0; i < sections_.size(); ++i) {
-    if (std::string_view(names + sections_[i].sh_name) != ".llvm_stackmaps") continue;
-    stack_map_ = i;
-    MIMUS_TRY(blob_.stack_map, read_stack_map(object_.subspan(sections_[i].sh_offset, sections_[i].sh_size)));
+    const std::string_view name(names + sections_[i].sh_name);
+    const auto content = [&] { return object_.subspan(sections_[i].sh_offset, sections_[i].sh_size); };
+    if (name == ".llvm_stackmaps") {
+      tables_.insert(i);
+      MIMUS_TRY(blob_.stack_map, read_stack_map(content()));
+    } else if (name == ".gcc_except_table" && sections_[i].sh_type == SHT_PROGBITS) {
+      tables_.insert(i);
+      MIMUS_TRY(blob_.call_sites, read_call_sites(content()));
+    }
   }
   return {};
 }
@@ -88,7 +125,7 @@ Expected<Blob> Reader::read() {
     symbols_ = table<Elf64_Sym>(s);
     names_ = sections_[s.sh_link].sh_offset;
   }
-  MIMUS_CHECK(find_stack_map(header.e_shstrndx));
+  MIMUS_CHECK(find_tables(header.e_shstrndx));
   place(true);
   blob_.code_bytes = u32(blob_.bytes.size());
   place(false);

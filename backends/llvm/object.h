@@ -20,12 +20,17 @@ struct Blob {
     s32 addend;  // field = address of symbol + addend - address of field
     std::string name;
   };
+  // Code from `start` on, `length` bytes, whose exception goes to `landing`; offsets from the function's start.
+  struct CallSite {
+    u32 start, length, landing;
+  };
   std::vector<u8> bytes;
   u32 alignment = 1;   // of the first byte
   u32 entry = 0;       // offset of the function
   u32 code_bytes = 0;  // instructions are [0, code_bytes)
   std::vector<Reference> references;
   StackMap stack_map;
+  std::vector<CallSite> call_sites;  // sorted; those with a landing pad
 };
 
 Expected<Blob> read_object(std::span<const u8> object);

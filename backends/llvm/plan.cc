@@ -93,9 +93,9 @@ void note_float_uses(RegionPlan& plan, const ir::Block& block, const RuntimeLayo
   }
 }
 
-// Every access to flat memory names all dirty slots as its operands, in the middle of the code, and LLVM takes them for
-// as hot as the access. So nothing should be dirty in a loop but what the loop itself writes. (Where rare paths have
-// blocks of their own, the operands are as cold as those, and this is not worth its stores.)
+// What is dirty has to be kept somewhere for the fault of every access to flat memory, and each of those has code of
+// its own that stores it. So nothing should be dirty in a loop but what the loop itself writes. (With a software TLB,
+// few accesses of a loop have slow paths of their own, and this is not worth its stores.)
 void find_loops(RegionPlan& plan) {
   const size_t count = plan.blocks.size();
   std::vector<std::vector<u32>> from(count);

@@ -27,7 +27,7 @@ class StubWriter {
   };
   // `edge` is the index in Code::edges, for stubs that are edges.
   Written write_exit(u32 index, u32 edge);
-  // Where the patchpoint of the record jumps to.
+  // Where the patchpoint of the record jumps to; nowhere, if it is an access.
   u32 write_cold(const StackMap::Record& record);
   // Leaves to the run loop at `pc`.
   u32 write_go_back(GuestPc pc);
@@ -65,7 +65,6 @@ class StubWriter {
   void store_register(const Frame& frame, const Location& from, u32 offset, u32 bytes);
   void store_by_spill(const Frame& frame, const Location& from, u32 offset, u32 bytes);
   void store_all(const Frame& frame, const ColdSite& site, const StackMap::Record& record);
-  void fetch_result(const Frame& frame, const ColdSite& site, const Location& to);
   void leave_cold(const Frame& frame, const ColdSite& site);
 
   const emit::HostRuntime& host_;

@@ -87,24 +87,12 @@ void StubWriter::store_all(const Frame& frame, const ColdSite& site, const Stack
   if (spills) a_.mov(saved, Xbyak::Reg64(frame.spill));
   for (const Store& s : others) store_by_spill(frame, s.from, s.offset, s.bytes);
   if (spills) a_.mov(Xbyak::Reg64(frame.spill), saved);
-  if (site.access && site.access->disp)
-    a_.add(field(frame.state, scratch_offset(SlowArguments::kFirst)), u32(site.access->disp));
-}
-
-// What a slow path has loaded, as the access itself would have left it.
-void StubWriter::fetch_result(const Frame& frame, const ColdSite& site, const Location& to) {
-  const auto from = [&](u32 bits) { return field(frame.state, scratch_offset(SlowArguments::kFirst), bits); };
-  if (to.kind == Location::Kind::vector) return a_.movsd(Xbyak::Xmm(to.reg), from(64));
-  const Xbyak::Reg64 reg(to.reg);
-  const unsigned bytes = site.access && site.access->sign ? site.access->type.bytes() : 8;
-  if (bytes == 8) return a_.mov(reg, from(64));
-  if (bytes == 4) return a_.movsxd(reg, from(32));
-  a_.movsx(reg, from(bytes * 8));
 }
 
 u32 StubWriter::write_cold(const StackMap::Record& record) {
   const ColdSite& site = compiled_.cold_sites[record.id];
   const u32 start = a_.offset();
+  if (site.access) return start;  // has its landing pad
   const Location& state_at = record.locations[site.result ? 1 : 0];
   const Frame frame{state_at.reg, state_at.reg == 0 ? u8{1} : u8{0}};
   store_all(frame, site, record);
@@ -122,9 +110,10 @@ u32 StubWriter::write_cold(const StackMap::Record& record) {
   }
   a_.cmp(field(frame.state, offsetof(CpuState, leave), 32), 0);
   const emit::Jump out = a_.jcc_near(Cond::ne);
-  if (site.result) fetch_result(frame, site, record.locations[0]);
+  if (site.result)
+    a_.mov(Xbyak::Reg64(record.locations[0].reg), field(frame.state, scratch_offset(SlowArguments::kFirst)));
   constexpr u32 kJumpBytes = 5;
-  jump_to_function(record.offset + (site.access ? site.access->room : kJumpBytes));
+  jump_to_function(record.offset + kJumpBytes);
   a_.bind_near(out);
   leave_cold(frame, site);
   return start;

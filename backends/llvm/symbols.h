@@ -24,6 +24,7 @@ inline constexpr std::array<std::string_view, unsigned(Symbol::count)> kSymbolNa
 // "exit.N": the code for way out N of the region. "entry": the region's function. "cells": its link cells.
 inline constexpr std::string_view kExitPrefix = "exit.";
 inline constexpr std::string_view kEntryName = "entry";
+inline constexpr std::string_view kPersonalityName = "mimus.personality";  // never looked up
 inline constexpr std::string_view kCellsName = "cells";
 // A table of addresses in the slab: first Function, then the frontend's helpers in their order. So no object holds an
 // address of this process.

@@ -75,8 +75,7 @@ Expected<Engine*> EngineSet::load_llvm(bool keep_listing, RegionStore* store) {
   return llvm_.get();
 }
 
-// In a process, LLVM's code is no faster yet than the baseline engine's: only who asks for it gets it.
-bool EngineSet::has_warm() const { return choice_->llvm && (choice_->need_llvm || !layout_.flat()); }
+bool EngineSet::has_warm() const { return choice_->llvm; }
 
 std::string EngineSet::saved_code_identity() const {
   if (!baseline_) return choice_->llvm ? fmt::format("llvm memory={}", u32(layout_.memory)) : "";

@@ -270,6 +270,7 @@ ir::Block Rig::translate_block(const ir::BlockKey& key, const CodeBytes& code) {
   auto verified = ir::verify(block, context);
   EXPECT_TRUE(verified.has_value()) << verified.error().message;
   if (passes_) {
+    passes::silence_compares(block);
     passes::convert_hammocks(block, context);
     passes::run_passes(block, context);
   }
