@@ -26,9 +26,14 @@ std::string shifted(const Insn& i) {
   return fmt::format(", {} #{}", kShifts[i.shift()], i.imm6());
 }
 constexpr std::string_view kExtends[8] = {"uxtb", "uxth", "uxtw", "uxtx", "sxtb", "sxth", "sxtw", "sxtx"};
+// C6.2.3 ADD (extended register): beside SP the extension that changes nothing is written LSL, or not at all.
 std::string extended(const Insn& i) {
+  constexpr u32 kSp = 31, kSetsFlags = 29;
   const bool x = (i.option() & 3) == 3 && i.sf();
-  std::string text = fmt::format("{}, {}", zero_register(x, i.rm()), kExtends[i.option()]);
+  const bool by_sp = i.rn() == kSp || (i.rd() == kSp && !i.get(kSetsFlags, 1));
+  const bool plain = by_sp && i.option() == (i.sf() ? 3 : 2);
+  std::string text = zero_register(x, i.rm());
+  if (!plain || i.get(10, 3)) text += fmt::format(", {}", plain ? "lsl" : kExtends[i.option()]);
   if (i.get(10, 3)) text += fmt::format(" #{}", i.get(10, 3));
   return text;
 }

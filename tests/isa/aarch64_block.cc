@@ -23,6 +23,7 @@ Aarch64Block::Aarch64Block(MakeEngine make, const aarch64::CpuModel& model)
       state_(static_cast<aarch64::Aarch64State*>(owner_.get())),
       tlb_(kTlbEntries),
       jumps_(kJumpCacheEntries) {
+  state_->cpacr_el1 = u64{3} << aarch64::kFpenShift;  // EL1 may use floating point and vectors
   state_->tlb = tlb_.data();
   state_->tlb_mask = (kTlbEntries - 1) * sizeof(TlbEntry);
   state_->jump_cache = jumps_.data();
