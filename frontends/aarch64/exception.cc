@@ -1,12 +1,14 @@
 #include "frontends/aarch64/exception.h"
 
 #include "core/engine/port.h"
+#include "frontends/aarch64/debug.h"
 
 namespace mimus::aarch64 {
 namespace {
 
 // D1.3.1.1 Vector tables: offsets of the kinds.
 enum VectorKind : u64 { kSynchronous = 0, kIrq = 0x80, kFiq = 0x100 };
+constexpr u64 kMdcrTde = 1 << 8;
 constexpr u64 kFromLower = 0x400, kFromSpx = 0x200;
 
 // AArch64.TakeException of the manual (J1.1.2).
@@ -14,6 +16,7 @@ void enter(Aarch64State& s, unsigned level, u64 kind, GuestPc return_address) {
   const Watch before(s);
   const u64 from = level > s.current_el ? kFromLower : s.sp_select ? kFromSpx : 0;
   s.spsr[level] = read_pstate(s);
+  s.stepping = s.pstate_ss = 0;
   s.elr[level] = return_address;
   set_level(s, level, 1);
   s.daif = kDaif;
@@ -31,7 +34,8 @@ bool returns_behind(u32 ec) { return ec == kEcSvc || ec == kEcHvc || ec == kEcSm
 // The class of an abort that comes from the level that takes it is one higher (D24.2.40).
 u32 from_same_level(u32 esr) {
   const u32 ec = exception_class(esr);
-  return ec == kEcInsnAbortLower || ec == kEcDataAbortLower ? esr + (u32{1} << 26) : esr;
+  const bool aborts = ec == kEcInsnAbortLower || ec == kEcDataAbortLower;
+  return aborts || ec == kEcBreakpointLower || ec == kEcStepLower ? esr + (u32{1} << 26) : esr;
 }
 
 bool is_abort(u32 ec) { return ec == kEcInsnAbortLower || ec == kEcDataAbortLower; }
@@ -49,6 +53,8 @@ unsigned target_level(const Aarch64State& s, u32 cause) {
   if (external && s.model->el3() && (s.scr_el3 & kScrEa)) return 3;
   if (s.current_el == 2) return 2;
   if (external && (hcr & kHcrTea)) return 2;
+  const bool debug = ec == kEcBreakpointLower || ec == kEcStepLower || ec == kEcBrk;
+  if (debug && el2_enabled(s) && (s.mdcr_el2 & kMdcrTde)) return 2;
   return s.current_el == 0 && (hcr & kHcrTge) ? 2 : 1;
 }
 
@@ -85,10 +91,15 @@ void raise_exception(Aarch64State& s, const Fault& fault) {
 // What has no address of its own leaves FAR_ELx UNKNOWN: as it was.
 void raise_exception_to(Aarch64State& s, const Fault& fault, unsigned level) {
   if (s.user_process) return s.port->user_exception(fault.cause, fault.tval);
+  // A step that is pending comes before whatever is wrong with fetching the next instruction.
+  if (exception_class(fault.cause) == kEcInsnAbortLower && step_state(s) == StepState::active_pending)
+    return raise_exception(s, {syndrome(kEcStepLower, kFscDebug), 0});
   const u32 ec = exception_class(fault.cause), cause = fault.cause & ~(is_abort(ec) ? kIssStage2 : 0);
   s.esr[level] = s.current_el == level ? from_same_level(cause) : cause;
   if (is_abort(ec) || ec == kEcPcAlignment) s.far[level] = fault.tval;
   if (level == 2 && is_abort(ec)) s.hpfar_el2 = s.fault_ipa >> 12 << 4;
+  // What could not be executed has not been stepped over (D2.12.5).
+  if (s.stepping && !returns_behind(ec) && ec != kEcStepLower) s.pstate_ss = 1;
   enter(s, level, kSynchronous, s.pc + (returns_behind(ec) ? 4 : 0));
 }
 
@@ -110,8 +121,10 @@ GuestPc exception_return(Aarch64State& s) {
   const Watch before(s);
   const u64 level = s.current_el, spsr = s.spsr[level];
   const bool legal = legal_return(s, spsr);
+  const u64 step = step_after_return(s, level, spsr);
   write_pstate(s, spsr);
   if (legal) {
+    s.pstate_ss = step;
     set_level(s, bits(spsr, 2, 2), spsr & 1);
   } else {
     s.pstate_il = 1;

@@ -24,6 +24,8 @@ enum ExceptionClass : u32 {
   kEcDataAbort = 0x25,
   kEcSpAlignment = 0x26,
   kEcMops = 0x27,  // memory copy and memory set
+  kEcBreakpointLower = 0x30,
+  kEcStepLower = 0x32,
   kEcBrk = 0x3c,
 };
 inline constexpr u32 kSyndromeIl = u32{1} << 25;  // a 32-bit instruction
@@ -32,7 +34,8 @@ constexpr u32 exception_class(u32 syndrome) { return syndrome >> 26; }
 
 // Fault status codes of aborts (ISS.DFSC, IFSC), those with a level without it.
 inline constexpr u32 kFscAddressSize = 0x00, kFscTranslationLevel0 = 0x04, kFscAccessFlag = 0x08,
-                     kFscPermissionLevel0 = 0x0c, kFscExternal = 0x10, kFscExternalOnWalk = 0x14, kFscAlignment = 0x21;
+                     kFscPermissionLevel0 = 0x0c, kFscExternal = 0x10, kFscExternalOnWalk = 0x14, kFscAlignment = 0x21,
+                     kFscDebug = 0x22;
 inline constexpr u32 kFscTranslation = 0x07, kFscPermission = 0x0f;  // at level 3
 inline constexpr u32 kIssWnr = 1 << 6, kIssS1ptw = 1 << 7, kIssCm = 1 << 8, kIssEa = 1 << 9;
 // Not of the architecture: the abort is of stage 2, at the address that HPFAR_EL2 is to tell (fault_ipa). Taken away on

@@ -5,6 +5,7 @@
 #include "core/device/firmware_port.h"
 #include "core/engine/port.h"
 #include "core/engine/runtime.h"
+#include "frontends/aarch64/debug.h"
 #include "frontends/aarch64/exception.h"
 #include "frontends/aarch64/fixed.h"
 #include "frontends/aarch64/maintenance.h"
@@ -101,6 +102,19 @@ u64 eret(CpuState* cpu, u64, u64, u64, u64) {
   s.pc = exception_return(s);
   if (s.resync || s.irq_lines.load(std::memory_order_relaxed)) s.leave = u32(Leave::dispatch);
   return s.pc;
+}
+
+u64 begin_step(CpuState* cpu, u64, u64, u64, u64) {
+  aarch64::begin_step(pe(cpu));
+  return 0;
+}
+
+u64 check_breakpoints(CpuState* cpu, u64, u64, u64, u64) {
+  Aarch64State& s = pe(cpu);
+  if (!breakpoint_hit(s)) return 0;
+  raise_exception(s, {syndrome(kEcBreakpointLower, kFscDebug), 0});
+  s.leave = u32(Leave::dispatch);
+  return 0;
 }
 
 u64 hvc(CpuState* cpu, u64 immediate, u64, u64, u64) {

@@ -20,10 +20,10 @@ enum class Indexing : u8 {
 // log2 of the immediate's unit.
 template <class Access>
 Next with_immediate(Translator& t, const Insn& i, Indexing mode, unsigned scale, Access access) {
-  const ir::I64 base = t.x_sp(i.rn());
+  const ir::I64 base = t.base(i.rn());
   const s64 offset = s64(u64(i.imm) << scale);
   access(Address{base, mode == Indexing::post ? 0 : offset});
-  if (mode != Indexing::offset) t.set_x_sp(i.rn(), t.b.add(base, t.b.constant(u64(offset))));
+  if (mode != Indexing::offset) t.move_x_sp(i.rn(), base, u64(offset));
   return Next::go_on;
 }
 
@@ -36,7 +36,7 @@ Next with_register(Translator& t, const Insn& i, unsigned scale, Access access) 
     index = ir::I64::from(t.convert(i.option() & 4 ? ir::Op::sext : ir::Op::zext, ir::i64, word));
   }
   if (i.get(12, 1) && scale) index = t.b.shl(index, t.b.constant(scale));
-  access(Address{t.b.add(t.x_sp(i.rn()), index), 0});
+  access(Address{t.b.add(t.base(i.rn()), index), 0});
   return Next::go_on;
 }
 

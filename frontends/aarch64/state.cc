@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/engine/port.h"
+#include "frontends/aarch64/debug.h"
 #include "frontends/aarch64/exception.h"
 #include "frontends/aarch64/timer.h"
 
@@ -48,7 +49,7 @@ void reset_state(Aarch64State& s) {
   s.daif = kDaif;
   std::ranges::fill(s.fpsr_qc, 0);
   std::ranges::fill(s.fpsr_idc, 0);
-  s.fpcr = s.pstate_ssbs = s.pstate_dit = s.pstate_pan = s.pstate_uao = s.pstate_il = 0;
+  s.fpcr = s.pstate_ssbs = s.pstate_dit = s.pstate_pan = s.pstate_uao = s.pstate_il = s.pstate_ss = s.stepping = 0;
   s.guest_mxcsr = 0x1f80;
 #define REGISTER(member) s.member = 0;
 #define BANKED(member) std::ranges::fill(s.member, 0);
@@ -111,6 +112,8 @@ void visit_state(Aarch64State& s, StateVisitor& v) {
   v.index("pan", s.pstate_pan, 2);
   v.index("uao", s.pstate_uao, 2);
   v.index("il", s.pstate_il, 2);
+  v.index("ss", s.pstate_ss, 2);
+  v.index("stepping", s.stepping, 2);
 #define REGISTER(member) v.field(#member, s.member);
 #define BANKED(member) v.field(#member, s.member);
 #include "frontends/aarch64/registers.def"
@@ -155,8 +158,7 @@ void write_nzcv(Aarch64State& s, u64 value) {
 u64 read_pstate(const Aarch64State& s) {
   return read_nzcv(s) | (s.pstate_ssbs ? kPstateSsbs : 0) | (s.pstate_dit ? kPstateDit : 0) |
          (s.pstate_pan ? kPstatePan : 0) | (s.pstate_uao ? kPstateUao : 0) | (s.pstate_il ? kPstateIl : 0) |
-         s.pstate_btype << kPstateBtypeShift | s.daif |
-         s.current_el << 2 | s.sp_select;
+         (s.pstate_ss ? kPstateSs : 0) | s.pstate_btype << kPstateBtypeShift | s.daif | s.current_el << 2 | s.sp_select;
 }
 void write_pstate(Aarch64State& s, u64 value) {
   write_nzcv(s, value);
@@ -245,6 +247,11 @@ Mode current_mode(const Aarch64State& s) {
   m.strict = sctlr & kSctlrA;
   m.vm_trapped = s.current_el == 1 && (hcr & (kHcrTvm | kHcrTrvm));
   m.zva_trapped = s.current_el < 2 && ((s.current_el == 0 && !(sctlr & kSctlrDze)) || (hcr & kHcrTdz));
+  if (s.mdscr_el1 & (kMdscrSs | kMdscrMde)) {
+    m.step = u64(step_state(s));
+    m.breakpoints = breakpoints_active(s);
+    m.kernel_debug = s.mdscr_el1 & kMdscrKde;
+  }
   m.tbi0 = top_byte_ignored(s, level, false);
   m.tbi1 = level == 1 && top_byte_ignored(s, level, true);
   return m;

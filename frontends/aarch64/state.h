@@ -44,7 +44,7 @@ struct Aarch64State : CpuState {
   u64 current_el = 1;
   u64 fpcr = 0;
   alignas(16) u64 fpsr_idc[2] = {};  // any bit set: FPSR.IDC, as far as MXCSR.DE does not tell it: see fpsr.cc
-  u64 pstate_ssbs = 0, pstate_dit = 0, pstate_pan = 0, pstate_uao = 0, pstate_il = 0;
+  u64 pstate_ssbs = 0, pstate_dit = 0, pstate_pan = 0, pstate_uao = 0, pstate_il = 0, pstate_ss = 0;
   u64 pstate_btype = 0;     // kept only where branch targets are checked
   u64 sp_select = 1;        // PSTATE.SP
   u64 daif = kDaif;         // PSTATE.DAIF, where SPSR_ELx has it
@@ -61,6 +61,7 @@ struct Aarch64State : CpuState {
   };
   DebugPair breakpoints[kBreakpoints], watchpoints[kWatchpoints];
 
+  u64 stepping = 0;              // the instruction that runs is stepped over, and has not completed
   GuestPa fault_ipa = 0;         // of the last abort of stage 2
   PauthKey pauth_keys[5];        // APIA, APIB, APDA, APDB, APGA
   u64 pauth_enabled = 0;         // of a user process: bit per key, without APGA
@@ -146,6 +147,9 @@ struct Mode {
   bool strict = false;              // SCTLR_ELx.A: every access has to be aligned
   bool vm_trapped = false;          // EL1 may not reach the registers of memory management: HCR_EL2.TVM, TRVM
   bool zva_trapped = false;         // DC ZVA is for a higher level to see
+  u64 step = 0;                     // StepState
+  bool breakpoints = false;         // there are some to look at
+  bool kernel_debug = false;        // MDSCR_EL1.KDE: debug exceptions depend on PSTATE.D
   bool tbi0 = false, tbi1 = false;  // the top byte of addresses in either half is ignored
   u64 pauth = 0;                    // keys of pointer authentication that are enabled, a bit each
   bool bti = false;                 // targets of indirect branches are checked (FEAT_BTI)
@@ -156,8 +160,8 @@ struct Mode {
   static void each(Self& m, Field&& field) {
     field(m.el, 2), field(m.rmode, 2), field(m.fz, 1), field(m.dn, 1), field(m.ahp, 1), field(m.fz16, 1);
     field(m.fp_trapped, 1), field(m.sp_select, 1), field(m.uao, 1), field(m.il, 1), field(m.sp_checked, 1);
-    field(m.strict, 1), field(m.vm_trapped, 1), field(m.zva_trapped, 1), field(m.tbi0, 1), field(m.tbi1, 1);
-    field(m.pauth, 4), field(m.bti, 1), field(m.user, 1);
+    field(m.strict, 1), field(m.step, 2), field(m.breakpoints, 1), field(m.kernel_debug, 1), field(m.vm_trapped, 1);
+    field(m.zva_trapped, 1), field(m.tbi0, 1), field(m.tbi1, 1), field(m.pauth, 4), field(m.bti, 1), field(m.user, 1);
   }
   u64 pack() const {
     u64 key = 0;

@@ -58,6 +58,7 @@ BOTH(vtcr)
 BOTH(cntvoff)
 
 // sysreg_debug.cc
+BOTH(mdscr)
 WRITE(write_oslar)
 READ(read_claim)
 READ(read_claim_set)
@@ -131,6 +132,7 @@ inline u64 read_cntpct(Aarch64State& s) { return physical_count(s); }
 inline u64 read_cntvct(Aarch64State& s) { return virtual_count(s); }
 
 // -- debug --
+void assign_breakpoint_control(Aarch64State& state, unsigned n, u64 value);
 template <unsigned N>
 u64 read_breakpoint_value(Aarch64State& s) {
   return s.breakpoints[N].value;
@@ -149,11 +151,11 @@ u64 read_watchpoint_control(Aarch64State& s) {
 }
 template <unsigned N>
 void write_breakpoint_value(Aarch64State& s, u64 value) {
-  s.breakpoints[N].value = value & ~u64{3};
+  s.breakpoints[N].value = value;
 }
 template <unsigned N>
 void write_breakpoint_control(Aarch64State& s, u64 value) {
-  s.breakpoints[N].control = value & 0x00ff'e1e7;
+  assign_breakpoint_control(s, N, value & 0x00ff'e1e7);
 }
 template <unsigned N>
 void write_watchpoint_value(Aarch64State& s, u64 value) {

@@ -15,7 +15,9 @@ void write_nzcv_register(Aarch64State& s, u64 value) { write_nzcv(s, value); }
 // Translated code does both in line.
 u64 read_daif(Aarch64State& s) { return s.daif; }
 void write_daif(Aarch64State& s, u64 value) {
+  const Watch before(s);
   s.daif = value & kDaif;
+  before.tell_changes(s);
   s.resync = 1;
 }
 u64 read_dit(Aarch64State& s) { return s.pstate_dit ? kPstateDit : 0; }

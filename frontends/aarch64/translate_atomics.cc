@@ -40,13 +40,13 @@ void set_register_pair(T& t, unsigned n, unsigned n2, Any value) {
 }
 
 Next ordered_load(T& t, const Insn& i, Order order) {
-  t.set_x(i.rt(), t.b.load(integer_of(i.size()), t.x_sp(i.rn()), ordered(t, order)));
+  t.set_x(i.rt(), t.b.load(integer_of(i.size()), t.base(i.rn()), ordered(t, order)));
   return Next::go_on;
 }
 
 // LDAPUR, STLUR: any alignment within what FEAT_LSE2 allows is the caller's business; misaligned ones fault.
 Next load_rcpc(T& t, const Insn& i, ir::Type extended) {
-  Any value = t.b.load(integer_of(i.size()), t.x_sp(i.rn()), ordered(t, Order::acquire), i.imm);
+  Any value = t.b.load(integer_of(i.size()), t.base(i.rn()), ordered(t, Order::acquire), i.imm);
   if (!extended.is_void()) value = t.convert(Op::sext, extended, value);
   t.set_x(i.rt(), value);
   return Next::go_on;
@@ -58,7 +58,7 @@ Next atomic(T& t, const Insn& i, Op op, Operand how = Operand::plain) {
   Any value = operand(t, i.rs(), type);
   if (how == Operand::inverted) value = t.un(Op::not_, value);
   const MemAttr attr = ordered(t, order_of(i.get(23, 1), i.get(22, 1)));
-  t.set_x(i.rt(), t.b.emit(op, type, {t.x_sp(i.rn()), value}, 0, attr.pack()));
+  t.set_x(i.rt(), t.b.emit(op, type, {t.base(i.rn()), value}, 0, attr.pack()));
   return Next::go_on;
 }
 
@@ -66,32 +66,32 @@ Next atomic(T& t, const Insn& i, Op op, Operand how = Operand::plain) {
 
 Next ldxr(T& t, const Insn& i) {
   const MemAttr attr = ordered(t, order_of(i.get(15, 1), false));
-  t.set_x(i.rt(), t.b.emit(Op::load_linked, integer_of(i.size()), {t.x_sp(i.rn())}, 0, attr.pack()));
+  t.set_x(i.rt(), t.b.emit(Op::load_linked, integer_of(i.size()), {t.base(i.rn())}, 0, attr.pack()));
   return Next::go_on;
 }
 Next stxr(T& t, const Insn& i) {
   const MemAttr attr = ordered(t, order_of(false, i.get(15, 1)));
   const Any value = operand(t, i.rt(), integer_of(i.size()));
-  t.set_x(i.rs(), t.b.emit(Op::store_conditional, ir::i64, {t.x_sp(i.rn()), value}, 0, attr.pack()));
+  t.set_x(i.rs(), t.b.emit(Op::store_conditional, ir::i64, {t.base(i.rn()), value}, 0, attr.pack()));
   return Next::go_on;
 }
 Next ldxp(T& t, const Insn& i) {
   const MemAttr attr = ordered(t, order_of(i.get(15, 1), false));
   const ir::Type type = i.get(30, 1) ? ir::i128 : ir::i64;
-  set_register_pair(t, i.rt(), i.rt2(), t.b.emit(Op::load_linked, type, {t.x_sp(i.rn())}, 0, attr.pack()));
+  set_register_pair(t, i.rt(), i.rt2(), t.b.emit(Op::load_linked, type, {t.base(i.rn())}, 0, attr.pack()));
   return Next::go_on;
 }
 Next stxp(T& t, const Insn& i) {
   const MemAttr attr = ordered(t, order_of(false, i.get(15, 1)));
   const Any value = register_pair(t, i.rt(), i.rt2(), i.get(30, 1) ? ir::i64 : ir::i32);
-  t.set_x(i.rs(), t.b.emit(Op::store_conditional, ir::i64, {t.x_sp(i.rn()), value}, 0, attr.pack()));
+  t.set_x(i.rs(), t.b.emit(Op::store_conditional, ir::i64, {t.base(i.rn()), value}, 0, attr.pack()));
   return Next::go_on;
 }
 
 Next ldar(T& t, const Insn& i) { return ordered_load(t, i, Order::acquire); }
 Next ldapr(T& t, const Insn& i) { return ordered_load(t, i, Order::acquire); }
 Next stlr(T& t, const Insn& i) {
-  t.b.store(t.x_sp(i.rn()), operand(t, i.rt(), integer_of(i.size())), ordered(t, Order::seq_cst), i.imm);
+  t.b.store(t.base(i.rn()), operand(t, i.rt(), integer_of(i.size())), ordered(t, Order::seq_cst), i.imm);
   return Next::go_on;
 }
 Next ldapur(T& t, const Insn& i) { return load_rcpc(t, i, ir::kVoid); }
@@ -102,14 +102,14 @@ Next cas(T& t, const Insn& i) {
   const ir::Type type = integer_of(i.size());
   const MemAttr attr = ordered(t, order_of(i.get(22, 1), i.get(15, 1)));
   const Any expected = operand(t, i.rs(), type), desired = operand(t, i.rt(), type);
-  t.set_x(i.rs(), t.b.emit(Op::cas, type, {t.x_sp(i.rn()), expected, desired}, 0, attr.pack()));
+  t.set_x(i.rs(), t.b.emit(Op::cas, type, {t.base(i.rn()), expected, desired}, 0, attr.pack()));
   return Next::go_on;
 }
 Next casp(T& t, const Insn& i) {
   const ir::Type half = i.get(30, 1) ? ir::i64 : ir::i32;
   const MemAttr attr = ordered(t, order_of(i.get(22, 1), i.get(15, 1)));
   const Any expected = register_pair(t, i.rs(), i.rs() + 1, half), desired = register_pair(t, i.rt(), i.rt() + 1, half);
-  const Any old = t.b.emit(Op::cas, expected.type, {t.x_sp(i.rn()), expected, desired}, 0, attr.pack());
+  const Any old = t.b.emit(Op::cas, expected.type, {t.base(i.rn()), expected, desired}, 0, attr.pack());
   set_register_pair(t, i.rs(), i.rs() + 1, old);
   return Next::go_on;
 }

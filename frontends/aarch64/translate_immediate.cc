@@ -44,6 +44,13 @@ Any bitfield_move(T& t, const Insn& i, bool is_signed) {
   return t.bin(Op::shl, field, constant(up));
 }
 
+// ADD and SUB of SP to itself: it stays aligned if it was.
+bool moves_sp(const Insn& i) { return i.sf() && i.rd() == 31 && i.rn() == 31; }
+Next move_sp(T& t, u64 by) {
+  t.move_x_sp(31, t.x_sp(31), by);
+  return Next::go_on;
+}
+
 }  // namespace
 
 Next adr(T& t, const Insn& i) {
@@ -56,11 +63,13 @@ Next adrp(T& t, const Insn& i) {
 }
 
 Next add_imm(T& t, const Insn& i) {
+  if (moves_sp(i)) return move_sp(t, u64(i.imm) << (i.get(22, 1) ? 12 : 0));
   const Any a = t.r_sp(i.sf(), i.rn());
   t.set_x_sp(i.rd(), i.imm == 0 ? a : t.bin(Op::add, a, shifted_imm12(t, i, a)));
   return Next::go_on;
 }
 Next sub_imm(T& t, const Insn& i) {
+  if (moves_sp(i)) return move_sp(t, -(u64(i.imm) << (i.get(22, 1) ? 12 : 0)));
   const Any a = t.r_sp(i.sf(), i.rn());
   t.set_x_sp(i.rd(), t.bin(Op::sub, a, shifted_imm12(t, i, a)));
   return Next::go_on;

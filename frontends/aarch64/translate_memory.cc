@@ -15,12 +15,14 @@ namespace {
 enum class Extend : u8 { zero, sign64, sign32 };
 
 void load_to(T& t, const Insn& i, ir::Type type, Extend extend, Address at, MemAttr attr = {}) {
+  attr.align = t.access().align;
   Any value = t.b.load(type, at.base, attr, at.disp);
   if (extend == Extend::sign64) value = t.convert(Op::sext, ir::i64, value);
   if (extend == Extend::sign32) value = t.convert(Op::sext, ir::i32, value);
   t.set_x(i.rt(), value);
 }
 void store_from(T& t, const Insn& i, ir::Type type, Address at, MemAttr attr = {}) {
+  attr.align = t.access().align;
   t.b.store(at.base, t.convert(Op::trunc, type, t.x(i.rt())), attr, at.disp);
 }
 
@@ -51,13 +53,13 @@ Next load_pair(T& t, const Insn& i, Indexing mode, ir::Type type, Extend extend)
   const unsigned bytes = type.bytes();
   return with_immediate(t, i, mode, unsigned(std::countr_zero(bytes)), [&](Address at) {
     if (is_atomic_pair(t, type)) {
-      const Any pair = t.b.load(kPair, at.base, {}, at.disp);
+      const Any pair = t.b.load(kPair, at.base, t.access(), at.disp);
       t.set_x(i.rt(), t.b.emit(Op::lane_get, ir::i64, {pair}, 0));
       t.set_x(i.rt2(), t.b.emit(Op::lane_get, ir::i64, {pair}, 1));
       return;
     }
-    Any first = t.b.load(type, at.base, {}, at.disp);
-    Any second = t.b.load(type, at.base, {}, at.disp + bytes);
+    Any first = t.b.load(type, at.base, t.access(), at.disp);
+    Any second = t.b.load(type, at.base, t.access(), at.disp + bytes);
     if (extend == Extend::sign64) {
       first = t.convert(Op::sext, ir::i64, first);
       second = t.convert(Op::sext, ir::i64, second);
@@ -71,12 +73,12 @@ Next store_pair(T& t, const Insn& i, Indexing mode, ir::Type type) {
   return with_immediate(t, i, mode, unsigned(std::countr_zero(bytes)), [&](Address at) {
     if (is_atomic_pair(t, type)) {
       const Any low = t.b.emit(Op::splat, kPair, {t.x(i.rt())});
-      t.b.store(at.base, t.b.emit(Op::lane_set, kPair, {low, t.x(i.rt2())}, 1), {}, at.disp);
+      t.b.store(at.base, t.b.emit(Op::lane_set, kPair, {low, t.x(i.rt2())}, 1), t.access(), at.disp);
       return;
     }
     const Any first = t.convert(Op::trunc, type, t.x(i.rt())), second = t.convert(Op::trunc, type, t.x(i.rt2()));
-    t.b.store(at.base, first, {}, at.disp);
-    t.b.store(at.base, second, {}, at.disp + bytes);
+    t.b.store(at.base, first, t.access(), at.disp);
+    t.b.store(at.base, second, t.access(), at.disp + bytes);
   });
 }
 

@@ -84,7 +84,7 @@ Next give_back(T& t, PacKey key) {
 
 // The base is written back as it is after authentication.
 Next load(T& t, const Insn& i, PacKey key, bool write_back) {
-  const I64 base = toggled(t, t.x_sp(i.rn()), t.b.constant(0), key);
+  const I64 base = toggled(t, t.base(i.rn()), t.b.constant(0), key);
   const Any value = t.b.load(ir::i64, base, {}, i.imm);
   if (write_back) t.set_x_sp(i.rn(), t.b.add(base, t.b.constant(u64(i.imm))));
   t.set_x(i.rt(), value);

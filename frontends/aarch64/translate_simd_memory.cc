@@ -16,13 +16,13 @@ unsigned scale_of(const Insn& i) { return i.get(23, 1) << 2 | i.size(); }
 
 void load_simd(T& t, unsigned n, unsigned scale, Address at) {
   if (scale == 4) {
-    t.set_v(n, t.b.load(kQ, at.base, {}, at.disp));
+    t.set_v(n, t.b.load(kQ, at.base, t.access(), at.disp));
   } else {
-    t.set_v_scalar(n, t.b.load(integer_of(scale), at.base, {}, at.disp));
+    t.set_v_scalar(n, t.b.load(integer_of(scale), at.base, t.access(), at.disp));
   }
 }
 void store_simd(T& t, unsigned n, unsigned scale, Address at) {
-  t.b.store(at.base, scale == 4 ? t.v(kQ, n) : t.v_scalar(integer_of(scale), n), {}, at.disp);
+  t.b.store(at.base, scale == 4 ? t.v(kQ, n) : t.v_scalar(integer_of(scale), n), t.access(), at.disp);
 }
 
 Next load(T& t, const Insn& i, Indexing mode, unsigned scale_imm) {
@@ -37,8 +37,8 @@ Next load_pair(T& t, const Insn& i, Indexing mode) {
   const unsigned scale = 2 + i.size();
   return with_immediate(t, i, mode, scale, [&](Address at) {
     const ir::Type type = scale == 4 ? kQ : integer_of(scale);
-    const Any first = t.b.load(type, at.base, {}, at.disp);
-    const Any second = t.b.load(type, at.base, {}, at.disp + type.bytes());
+    const Any first = t.b.load(type, at.base, t.access(), at.disp);
+    const Any second = t.b.load(type, at.base, t.access(), at.disp + type.bytes());
     for (auto [n, value] : {std::pair{i.rt(), first}, std::pair{i.rt2(), second}})
       scale == 4 ? t.set_v(n, value) : t.set_v_scalar(n, value);
   });
@@ -102,13 +102,19 @@ std::vector<Any> transpose(T& t, const std::vector<Any>& from, bool split) {
 
 unsigned next_register(unsigned n) { return (n + 1) % 32; }
 
+// With SCTLR_ELx.A: structures are aligned to their elements.
+void check_elements(T& t, I64 base, unsigned scale) {
+  if (t.mode.strict && scale > 0) t.b.load(integer_of(scale), base, t.access(), 0);
+}
+
 }  // namespace
 
 Next load_multiple(T& t, const Insn& i) {
   const auto [registers, elements] = structures_of(i);
-  const I64 base = t.x_sp(i.rn());
+  const I64 base = t.base(i.rn());
   const ir::Type type = vector_of(i.get(10, 2), i.q());
   std::vector<Any> values;
+  check_elements(t, base, i.get(10, 2));
   for (unsigned r = 0; r < registers; ++r) values.push_back(t.b.load(type, base, {}, s64(r * type.bytes())));
   if (elements > 1) values = transpose(t, values, true);
   unsigned n = i.rt();
@@ -122,12 +128,13 @@ Next load_multiple(T& t, const Insn& i) {
 
 Next store_multiple(T& t, const Insn& i) {
   const auto [registers, elements] = structures_of(i);
-  const I64 base = t.x_sp(i.rn());
+  const I64 base = t.base(i.rn());
   const ir::Type type = vector_of(i.get(10, 2), i.q());
   std::vector<Any> values;
   unsigned n = i.rt();
   for (unsigned r = 0; r < registers; ++r, n = next_register(n)) values.push_back(vector(t, type, n));
   if (elements > 1) values = transpose(t, values, false);
+  check_elements(t, base, i.get(10, 2));
   for (unsigned r = 0; r < registers; ++r) t.b.store(base, values[r], {}, s64(r * type.bytes()));
   post_index(t, i, base, registers * type.bytes());
   return Next::go_on;
@@ -156,9 +163,10 @@ LanePlace place_of(const Insn& i) {
 Next load_single(T& t, const Insn& i) {
   const auto [scale, index] = place_of(i);
   const unsigned elements = structure_elements(i);
-  const I64 base = t.x_sp(i.rn());
+  const I64 base = t.base(i.rn());
   std::vector<Any> values;
-  for (unsigned e = 0; e < elements; ++e) values.push_back(t.b.load(integer_of(scale), base, {}, s64(e << scale)));
+  for (unsigned e = 0; e < elements; ++e)
+    values.push_back(t.b.load(integer_of(scale), base, t.access(), s64(e << scale)));
   unsigned n = i.rt();
   for (const Any& value : values) {
     const ir::Type type = vector_of(scale, true);
@@ -172,10 +180,10 @@ Next load_single(T& t, const Insn& i) {
 Next store_single(T& t, const Insn& i) {
   const auto [scale, index] = place_of(i);
   const unsigned elements = structure_elements(i);
-  const I64 base = t.x_sp(i.rn());
+  const I64 base = t.base(i.rn());
   unsigned n = i.rt();
   for (unsigned e = 0; e < elements; ++e, n = next_register(n)) {
-    t.b.store(base, lane(t, t.v(vector_of(scale, true), n), index), {}, s64(e << scale));
+    t.b.store(base, lane(t, t.v(vector_of(scale, true), n), index), t.access(), s64(e << scale));
   }
   post_index(t, i, base, elements << scale);
   return Next::go_on;
@@ -183,9 +191,10 @@ Next store_single(T& t, const Insn& i) {
 
 Next load_replicate(T& t, const Insn& i) {
   const unsigned scale = i.get(10, 2), elements = structure_elements(i);
-  const I64 base = t.x_sp(i.rn());
+  const I64 base = t.base(i.rn());
   std::vector<Any> values;
-  for (unsigned e = 0; e < elements; ++e) values.push_back(t.b.load(integer_of(scale), base, {}, s64(e << scale)));
+  for (unsigned e = 0; e < elements; ++e)
+    values.push_back(t.b.load(integer_of(scale), base, t.access(), s64(e << scale)));
   unsigned n = i.rt();
   for (const Any& value : values) {
     set_vector(t, n, splat(t, vector_of(scale, i.q()), value));

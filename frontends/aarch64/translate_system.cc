@@ -63,6 +63,13 @@ void look_for_interrupts(T& t) {
   t.yield_if(t.compare(Op::ne, lines, t.b.constant(0)));
 }
 
+Next set_daif(T& t, const Insn& i, I64 value, bool may_unmask) {
+  if (t.mode.kernel_debug) return t.write_register(i, *find_sysreg(kDaifRegister), value);
+  t.b.write(kSlot_daif, value);
+  if (may_unmask) look_for_interrupts(t);
+  return Next::go_on;
+}
+
 u64 fpcr_of(const Mode& m) {
   return m.rmode << kFpcrRmodeShift | (m.fz ? kFpcrFz : 0) | (m.dn ? kFpcrDn : 0) | (m.ahp ? kFpcrAhp : 0) |
          (m.fz16 ? kFpcrFz16 : 0);
@@ -147,15 +154,12 @@ Next msr_uao(T& t, const Insn& i) {
 Next msr_daifset(T& t, const Insn& i) {
   if (t.mode.el == 0)
     t.call_leaving(kHelper_check_trap, ir::kVoid, {t.b.constant(u64(Trap::daif)), t.b.constant(i.raw)});
-  t.b.write(kSlot_daif, t.b.or_(t.b.read(kSlot_daif), t.b.constant(u64(i.imm) << 6)));
-  return Next::go_on;
+  return set_daif(t, i, t.b.or_(t.b.read(kSlot_daif), t.b.constant(u64(i.imm) << 6)), false);
 }
 Next msr_daifclr(T& t, const Insn& i) {
   if (t.mode.el == 0)
     t.call_leaving(kHelper_check_trap, ir::kVoid, {t.b.constant(u64(Trap::daif)), t.b.constant(i.raw)});
-  t.b.write(kSlot_daif, t.b.and_(t.b.read(kSlot_daif), t.b.constant(kDaif & ~(u64(i.imm) << 6))));
-  look_for_interrupts(t);
-  return Next::go_on;
+  return set_daif(t, i, t.b.and_(t.b.read(kSlot_daif), t.b.constant(kDaif & ~(u64(i.imm) << 6))), true);
 }
 
 // -- MRS and MSR --
@@ -201,9 +205,7 @@ Next msr(T& t, const Insn& i) {
     return Next::go_on;
   }
   if (number == kDaifRegister && t.mode.el > 0) {
-    t.b.write(kSlot_daif, t.b.and_(t.x(i.rt()), t.b.constant(kDaif)));
-    look_for_interrupts(t);
-    return Next::go_on;
+    return set_daif(t, i, t.b.and_(t.x(i.rt()), t.b.constant(kDaif)), true);
   }
   if (fp) {
     t.call_leaving(kHelper_fp_write, ir::kVoid, {t.b.constant(sysreg_row(*row)), t.x(i.rt())});

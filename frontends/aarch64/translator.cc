@@ -1,6 +1,7 @@
 #include "frontends/aarch64/translator.h"
 
 #include "core/engine/guarded_mode.h"
+#include "frontends/aarch64/debug.h"
 
 namespace mimus::aarch64 {
 
@@ -33,6 +34,14 @@ void Translator::run(const CodeBytes& code, const TranslateLimits& limits) {
     return;
   }
   guarded_ = (block_.key.mode & kGuardedMode) != 0;
+  if (mode.step == u64(StepState::active_pending)) {
+    b.begin_insn(code.pc, 4);
+    block_.guest_bytes = 4;
+    pc = code.pc;
+    trap(syndrome(kEcStepLower, kFscDebug));
+    return;
+  }
+  if (mode.step == u64(StepState::active_not_pending)) return step(code);
   u32 offset = 0;
   while (true) {
     pc = code.pc + offset;
@@ -47,11 +56,22 @@ void Translator::run(const CodeBytes& code, const TranslateLimits& limits) {
   }
 }
 
+// One instruction, behind which the run loop finds the step pending: no way out leads directly to other code.
+void Translator::step(const CodeBytes& code) {
+  pc = code.pc;
+  if (translate_one(code, 0)) yield(pc + 4);
+  for (ir::Exit& exit : block_.exits) {
+    if (exit.kind == ir::Exit::Kind::jump || exit.kind == ir::Exit::Kind::call) exit.kind = ir::Exit::Kind::yield;
+  }
+}
+
 // Translates the instruction at `offset`; false when the block has ended.
 bool Translator::translate_one(const CodeBytes& code, u32 offset) {
   std::span<const u8> bytes = code.bytes.subspan(offset);
   b.begin_insn(pc, 4);
   block_.guest_bytes = u32(offset + std::min<size_t>(bytes.size(), 4));
+  if (mode.step) call_leaving(kHelper_begin_step, ir::kVoid, {});
+  if (mode.breakpoints) call_leaving(kHelper_check_breakpoints, ir::kVoid, {});
   if (mode.il) {
     trap(syndrome(kEcIllegalState));
     return false;
@@ -250,6 +270,15 @@ Any Translator::shuffle(Any a, Any c, std::span<const u8> table) {
   const u64 at = block_.pool.size();
   block_.pool.insert(block_.pool.end(), table.begin(), table.end());
   return b.emit(Op::shuffle, a.type, {a, c}, at);
+}
+
+I64 Translator::base(unsigned n) {
+  const I64 value = x_sp(n);
+  if (n == 31 && mode.sp_checked && !sp_aligned_) {
+    trap_if(compare(Op::ne, b.and_(value, b.constant(15)), b.constant(0)), syndrome(kEcSpAlignment), 0);
+    sp_aligned_ = true;
+  }
+  return value;
 }
 
 // -- ways out --

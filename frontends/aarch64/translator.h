@@ -42,7 +42,22 @@ class Translator {
   void set_x(unsigned n, ir::Any value) {
     if (n != 31) b.write(x_slot(n), widened(value));
   }
-  void set_x_sp(unsigned n, ir::Any value) { b.write(n == 31 ? u16(kSlot_sp) : x_slot(n), widened(value)); }
+  void set_x_sp(unsigned n, ir::Any value) {
+    sp_aligned_ &= n != 31;
+    b.write(n == 31 ? u16(kSlot_sp) : x_slot(n), widened(value));
+  }
+  // By a constant.
+  void move_x_sp(unsigned n, ir::I64 from, u64 by) {
+    const bool aligned = sp_aligned_ && by % 16 == 0;
+    set_x_sp(n, b.add(from, b.constant(by)));
+    sp_aligned_ = n == 31 ? aligned : sp_aligned_;
+  }
+
+  // -- memory --
+  // Of an access whose alignment matters only where SCTLR_ELx.A says so.
+  ir::MemAttr access() const { return {.align = mode.strict ? ir::Align::natural : ir::Align::none}; }
+  // The base of a load or store. SP has to be aligned to 16 bytes where SCTLR_ELx.SA or SA0 says so (D1.3.9.5).
+  ir::I64 base(unsigned n);
 
   // -- generic arithmetic --
   ir::Any constant(ir::Type type, u64 value) { return b.constant_any(type, value); }
@@ -115,6 +130,7 @@ class Translator {
     Flags flags;   // all but none
   };
 
+  void step(const CodeBytes& code);
   bool translate_one(const CodeBytes& code, u32 offset);
   void check_branch_target(u32 raw);
   ir::Any widened(ir::Any value) { return convert(ir::Op::zext, ir::i64, value); }
@@ -124,7 +140,8 @@ class Translator {
 
   ir::Block& block_;
   unsigned side_exits_ = 0;
-  bool guarded_ = false;  // the page of the code
+  bool guarded_ = false;     // the page of the code
+  bool sp_aligned_ = false;  // checked in this block
   Source source_;
 };
 

@@ -39,8 +39,8 @@ class Table {
   std::vector<u8> bytes_;
 };
 
-// How the machine is switched off and reset where there is no ACPI hardware: through PSCI, by HVC calls.
-enum class BootArchitecture : u16 { none = 0, arm_psci_hvc = 3 };
+// How the machine is switched off and reset where there is no ACPI hardware: through PSCI, by SMC or HVC calls.
+enum class BootArchitecture : u16 { none = 0, arm_psci = 1, arm_psci_hvc = 3 };
 
 inline constexpr size_t kFadtDsdtOffset = 140;  // X_DSDT
 Table hardware_reduced_fadt(BootArchitecture arm);

@@ -34,7 +34,9 @@ Expected<Isa> make_aarch64(const CpuOptions& options) {
   isa.make_board = [model](const std::string& machine) -> Expected<std::unique_ptr<Board>> {
     if (machine != "virt") return usage_error(fmt::format("--machine {}: aarch64 has the board virt", machine));
     const std::string compatible = model.name == "max" ? "arm,armv8" : fmt::format("arm,{}", model.name);
-    return virt::make_aarch64_virt({.compatible = compatible, .pmu = false});
+    using Psci = virt::Aarch64CpuInfo::Psci;
+    const Psci psci = model.el3() ? Psci::none : model.el2() ? Psci::smc : Psci::hvc;
+    return virt::make_aarch64_virt({.psci = psci, .el2 = model.el2(), .compatible = compatible, .pmu = false});
   };
   isa.frontend = make_aarch64_frontend(model);
   isa.features = aarch64::feature_names(model);

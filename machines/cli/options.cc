@@ -35,7 +35,8 @@ void add_run_options(CLI::App& app, RunOptions& o, Raw& raw) {
   add_cpu_options(app, o);
   app.add_option(
          "--machine", o.machine,
-         "Board: virt[,virtio=mmio|pci][,pci=flat|ports]; riscv64: [,aia=none|aplic|aplic-imsic]; aarch64: [,gic=2|3]")
+         "Board: virt[,virtio=mmio|pci][,pci=flat|ports]; riscv64: [,aia=none|aplic|aplic-imsic]; aarch64: [,gic=2|3]\n"
+         "[,virtualization=on][,secure=on]")
       ->capture_default_str();
   app.add_option("--accel", o.accel, "auto or dbt")->capture_default_str();
   app.add_option("--smp", o.smp, "Number of CPUs")->capture_default_str();

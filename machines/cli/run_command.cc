@@ -43,6 +43,7 @@ class Session {
     CpuOptions cpu = options_;
     // Controllers of messages go with harts that have registers for them.
     if (config_.interrupts == InterruptController::aplic_imsic) cpu.cpu += ",+smaia";
+    cpu.cpu += levels_;
     MIMUS_TRY(isa_, make_isa(cpu));
     MIMUS_TRY(auto board, isa_.make_board(machine));
     MIMUS_TRY(engines_, EngineSet::make(*isa_.frontend, options_.engine, {options_.warm_after, options_.code_memory}));
@@ -148,9 +149,10 @@ class Session {
     return usage_error(fmt::format("--disk {}: unknown interface '{}'; there are: virtio, nvme", spec, *interface));
   }
 
-  // NAME[,virtio=mmio|pci][,pci=flat|ports][,aia=none|aplic|aplic-imsic][,gic=2|3][,acpi=on|off]; the board's name.
+  // NAME[,virtio=mmio|pci][,pci=flat|ports][,aia=none|aplic|aplic-imsic][,gic=2|3][,acpi=on|off]
+  // [,virtualization=on|off][,secure=on|off]; the board's name.
   Expected<std::string> read_machine() {
-    static constexpr std::string_view kKnown[] = {"virtio", "pci", "aia", "gic", "acpi"};
+    static constexpr std::string_view kKnown[] = {"virtio", "pci", "aia", "gic", "acpi", "secure", "virtualization"};
     const OptionList list(options_.machine);
     MIMUS_CHECK(list.allow_only("--machine " + list.first(), kKnown));
     if (const std::string* bus = list.value("virtio")) {
@@ -170,7 +172,20 @@ class Session {
       config_.acpi = *acpi == "on";
     }
     MIMUS_CHECK(read_interrupt_controllers(list));
+    MIMUS_CHECK(read_level(list, "virtualization", ",+el2"));
+    MIMUS_CHECK(read_level(list, "secure", ",+el3"));
     return list.first();
+  }
+
+  // Exception levels of Arm CPUs that software has to itself.
+  Expected<void> read_level(const OptionList& list, std::string_view name, std::string_view feature) {
+    const std::string* value = list.value(name);
+    if (!value || *value == "off") return {};
+    if (*value != "on") return usage_error(fmt::format("--machine {}: {} is on or off", options_.machine, name));
+    if (options_.isa != "aarch64")
+      return usage_error(fmt::format("--machine {}: {} is for aarch64", options_.machine, name));
+    levels_ += feature;
+    return {};
   }
 
   Expected<void> read_interrupt_controllers(const OptionList& list) {
@@ -240,6 +255,7 @@ class Session {
   Vm vm_;
   std::unique_ptr<Monitor> monitor_;
   MachineConfig config_;
+  std::string levels_;  // for --cpu
   StdioConsole* stdio_ = nullptr;
 };
 

@@ -100,7 +100,8 @@ std::vector<acpi::FirmwareFile> make_acpi_tables(const AcpiInfo& info) {
   const acpi::SerialPort uart{kPl011Type, kUartBase, Pl011::kSize, kGicInterrupt, kFirstSpi + kUartIrq, "\\_SB.COM0"};
   acpi::FirmwareTables tables;
   tables.add_namespace(make_dsdt(info));
-  tables.add_fadt(acpi::hardware_reduced_fadt(acpi::BootArchitecture::arm_psci_hvc));
+  tables.add_fadt(acpi::hardware_reduced_fadt(info.psci_by_hvc ? acpi::BootArchitecture::arm_psci_hvc
+                                                               : acpi::BootArchitecture::arm_psci));
   tables.add(madt(info));
   tables.add(pptt(info));
   tables.add(gtdt());

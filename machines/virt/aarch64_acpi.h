@@ -18,6 +18,7 @@ struct AcpiInfo {
   u64 memory = 0;
   GicVersion gic = GicVersion::v3;
   bool pmu = true;
+  bool psci_by_hvc = true;
 };
 
 std::vector<acpi::FirmwareFile> make_acpi_tables(const AcpiInfo& info);

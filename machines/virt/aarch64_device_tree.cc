@@ -26,10 +26,11 @@ std::vector<u32> ppis(const Aarch64TreeInfo& info, std::initializer_list<u32> nu
   return cells;
 }
 
-void psci(FdtBuilder& t) {
+void psci(FdtBuilder& t, const std::string& method) {
+  if (method.empty()) return;
   auto node = t.node("psci");
   t.strings("compatible", {"arm,psci-1.0", "arm,psci-0.2", "arm,psci"});
-  t.string("method", "hvc");
+  t.string("method", method);
   t.cells("cpu_suspend", {0xc4000001});
   t.cells("cpu_off", {0x84000002});
   t.cells("cpu_on", {0xc4000003});
@@ -45,7 +46,7 @@ void cpus(FdtBuilder& t, const Aarch64TreeInfo& info) {
     t.string("device_type", "cpu");
     t.cells("reg", {i});
     t.string("compatible", info.cpu);
-    t.string("enable-method", "psci");
+    if (!info.psci.empty()) t.string("enable-method", "psci");
   }
 }
 
@@ -172,7 +173,7 @@ Expected<std::vector<u8>> make_device_tree(const Aarch64TreeInfo& info) {
     }
     chosen_node(t, info, "/" + unit("pl011", kUartBase));
     memory_node(t, map);
-    psci(t);
+    psci(t, info.psci);
     cpus(t, info);
     timers(t, info);
     const Controllers gic = info.gic == GicVersion::v3 ? gicv3(t, info, gic_phandle) : gicv2(t, gic_phandle);

@@ -14,7 +14,8 @@
 namespace mimus::virt::aarch64 {
 
 struct Aarch64TreeInfo : TreeInfo {
-  std::string cpu;  // compatible string: "arm,cortex-a72"
+  std::string psci = "hvc";  // its method; empty: none
+  std::string cpu;           // compatible string: "arm,cortex-a72"
   bool pmu = true;
   GicVersion gic = GicVersion::v3;
 };

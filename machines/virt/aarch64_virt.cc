@@ -47,6 +47,11 @@ Expected<void> Aarch64Virt::check(const MachineConfig& config) const {
     return usage_error(fmt::format("--smp {}: the virt board has 1 to {} CPUs", config.cpus, kMaxCpus));
   if (config.memory < (16 << 20) || config.memory > kMostMemory || config.memory % kPageSize)
     return usage_error("--memory: the virt board needs 16M to 255G, in multiples of 4K");
+  if (cpu_.el2 && gic_version(config) == GicVersion::v3) {
+    return usage_error(
+        "--machine virt,virtualization=on: the board's GICv3 has no virtual interface, which software at EL2 expects; "
+        "add gic=2");
+  }
   if (config.flash.size() > 2) return usage_error("--flash: the virt board has two banks");
   return {};
 }
@@ -96,7 +101,8 @@ Expected<void> Aarch64Virt::add_devices(Vm& vm, const MachineConfig& config, Irq
   MIMUS_CHECK(memory.add_device("gpio", kGpioBase, Pl061::kSize, gpio, 0));
   const Layout map = layout(config.memory);
   MIMUS_CHECK(add_flash(vm, map, config));
-  const AcpiInfo acpi{config.cpus, config.memory, gic_version(config), cpu_.pmu};
+  const AcpiInfo acpi{config.cpus, config.memory, gic_version(config), cpu_.pmu,
+                      cpu_.psci == Aarch64CpuInfo::Psci::hvc};
   MIMUS_CHECK(add_fw_cfg(vm, map, config, config.acpi ? make_acpi_tables(acpi) : std::vector<acpi::FirmwareFile>{}));
   auto devices = make_virtio_devices(vm, config);
   decltype(devices) none;
@@ -113,6 +119,8 @@ Expected<void> Aarch64Virt::add_software(Vm& vm, const MachineConfig& config) co
   tree.flash = !config.flash.empty();
   tree.cpu = cpu_.compatible;
   tree.pmu = cpu_.pmu;
+  constexpr const char* kMethods[] = {"hvc", "smc", ""};
+  tree.psci = kMethods[unsigned(cpu_.psci)];
   tree.gic = gic_version(config);
   tree.rng_seed.resize(32);
   if (getrandom(tree.rng_seed.data(), tree.rng_seed.size(), 0) < 0) tree.rng_seed.clear();

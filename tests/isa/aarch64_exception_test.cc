@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/state/visitor.h"
+#include "frontends/aarch64/debug.h"
 #include "frontends/aarch64/traps.h"
 #include "tests/isa/aarch64_pe.h"
 
@@ -249,8 +250,96 @@ TEST(Traps, FloatingPoint) {
   }
 }
 
-TEST(Traps, SyndromeOfASystemRegister) {
-  EXPECT_EQ(system_iss(0xd53be043), 0x34'f861u) << "mrs x3, cntvct_el0";
+TEST(Traps, SyndromeOfASystemRegister) { EXPECT_EQ(system_iss(0xd53be043), 0x34'f861u) << "mrs x3, cntvct_el0"; }
+
+// -- software step and breakpoints --
+
+struct Step {
+  u64 el, mdscr, ss, daif;
+  bool locked;
+  StepState expected;
+};
+TEST(SoftwareStep, States) {
+  constexpr u64 kKernel = kMdscrSs | kMdscrKde;
+  const Step kRows[] = {
+      {0, 0, 1, 0, false, StepState::inactive},
+      {0, kMdscrSs, 1, 0, false, StepState::active_not_pending},
+      {0, kMdscrSs, 0, 0, false, StepState::active_pending},
+      {0, kMdscrSs, 0, kDaifD, false, StepState::active_pending},  // D is for the level itself
+      {0, kMdscrSs, 0, 0, true, StepState::inactive},              // OS Lock
+      {1, kMdscrSs, 1, 0, false, StepState::inactive},
+      {1, kKernel, 1, 0, false, StepState::active_not_pending},
+      {1, kKernel, 1, kDaifD, false, StepState::inactive},
+      {2, kKernel, 1, 0, false, StepState::inactive},
+  };
+  for (const Step& row : kRows) {
+    SCOPED_TRACE(&row - kRows);
+    Levels pe(row.el);
+    pe.write("OSLAR_EL1", row.locked);
+    pe.write("MDSCR_EL1", row.mdscr);
+    pe.state().pstate_ss = row.ss;
+    pe.state().daif = row.daif;
+    EXPECT_EQ(step_state(pe.state()), row.expected);
+    EXPECT_EQ(current_mode(pe.state()).step, u64(row.expected));
+  }
+}
+
+TEST(SoftwareStep, OneInstructionBehindAReturn) {
+  Levels pe(1);
+  Aarch64State& s = pe.state();
+  pe.write("OSLAR_EL1", 0);
+  pe.write("MDSCR_EL1", kMdscrSs);
+  s.spsr[1] = kPstateSs;
+  exception_return(s);
+  EXPECT_EQ(step_state(s), StepState::active_not_pending);
+  begin_step(s);
+  EXPECT_EQ(step_state(s), StepState::active_pending);
+  pe.raise(syndrome(kEcInsnAbortLower, 7));  // the next instruction cannot be fetched: the step comes first
+  EXPECT_EQ(s.esr[1], 0xca00'0022u);
+  EXPECT_EQ(s.spsr[1] & kPstateSs, 0u);
+}
+
+TEST(SoftwareStep, WhatFaultsHasNotBeenSteppedOver) {
+  for (const u32 cause : {syndrome(kEcDataAbortLower, 7), syndrome(kEcSvc)}) {
+    Levels pe(0);
+    Aarch64State& s = pe.state();
+    pe.write("OSLAR_EL1", 0);
+    pe.write("MDSCR_EL1", kMdscrSs);
+    s.pstate_ss = 1;
+    begin_step(s);
+    pe.raise(cause);
+    EXPECT_EQ(s.spsr[1] & kPstateSs, exception_class(cause) == kEcSvc ? 0u : kPstateSs);
+    EXPECT_EQ(s.pstate_ss, 0u);
+  }
+}
+
+TEST(Breakpoints, ForTheirLevelAndContext) {
+  struct Row {
+    u64 el, control, linked;
+    bool hit;
+  };
+  constexpr u64 kAll = 0xf << 5 | 1, kUser = 2 << 1, kKernel = 1 << 1;
+  const Row kRows[] = {{0, kAll | kUser, 0, true},
+                       {1, kAll | kUser, 0, false},
+                       {1, kAll | kKernel, 0, true},
+                       {0, kAll | kUser | 1 << 20 | 5 << 16, 42, true},
+                       {0, kAll | kUser | 1 << 20 | 5 << 16, 43, false},
+                       {0, 0xf << 5 | kUser, 0, false}};
+  for (const Row& row : kRows) {
+    SCOPED_TRACE(&row - kRows);
+    Levels pe(row.el);
+    pe.write("OSLAR_EL1", 0);
+    pe.write("MDSCR_EL1", kMdscrMde | kMdscrKde);
+    pe.write("DBGBVR1_EL1", kPc);
+    pe.write("DBGBCR1_EL1", row.control);
+    pe.write("CONTEXTIDR_EL1", 42);
+    pe.write("DBGBVR5_EL1", row.linked);
+    pe.write("DBGBCR5_EL1", 3 << 20 | kAll);
+    EXPECT_TRUE(current_mode(pe.state()).breakpoints);
+    EXPECT_EQ(breakpoint_hit(pe.state()), row.hit);
+    pe.state().pc += 4;
+    EXPECT_FALSE(breakpoint_hit(pe.state()));
+  }
 }
 
 // -- saved state --
