@@ -61,7 +61,7 @@ struct Machine {
     auto accelerator = std::make_unique<IdleCpus>(c.cpus);
     cpus = accelerator.get();
     vm.set_accelerator(std::move(accelerator));
-    auto built = make_aarch64_virt({"arm,cortex-a72"})->build(vm, c);
+    auto built = make_aarch64_virt({.compatible = "arm,cortex-a72"})->build(vm, c);
     EXPECT_TRUE(built) << built.error().message;
     for (auto& device : vm.devices()) device->reset(ResetKind::cold);
   }
