@@ -8,6 +8,7 @@
 
 #include "frontends/aarch64/aarch64.h"
 #include "frontends/aarch64/exception.h"
+#include "frontends/aarch64/pauth.h"
 #include "frontends/aarch64/state.h"
 #include "frontends/aarch64/table.h"
 #include "machines/user/aarch64_process.h"
@@ -199,7 +200,8 @@ class Aarch64 final : public UserIsa {
     return kind == sizeof kBrk ? std::span<const u8>(kBrk) : std::span<const u8>();
   }
 
-  // struct user_pt_regs: x0 to x30, sp, pc, pstate; struct user_fpsimd_state: v0 to v31, fpsr, fpcr, two unused words.
+  // struct user_pt_regs: x0 to x30, sp, pc, pstate; struct user_fpsimd_state: v0 to v31, fpsr, fpcr, two unused words;
+  // struct user_pac_mask: of data, of code.
   u32 read_registers(const CpuState& state, RegisterSet set, u8* to) const override {
     const auto& s = pe(state);
     if (set == RegisterSet::general) {
@@ -207,6 +209,12 @@ class Aarch64 final : public UserIsa {
       std::memcpy(to, s.x, sizeof s.x);
       std::memcpy(to + sizeof s.x, rest, sizeof rest);
       return sizeof s.x + sizeof rest;
+    }
+    if (set == RegisterSet::pac_masks) {
+      if (!s.model->has(aarch64::Feat::PAuth)) return 0;
+      const u64 masks[] = {aarch64::kUserPacMask, aarch64::kUserPacMask};
+      std::memcpy(to, masks, sizeof masks);
+      return sizeof masks;
     }
     const u32 control[4] = {u32(aarch64::read_fpsr(s)), u32(s.fpcr)};
     std::memcpy(to, s.q, sizeof s.q);

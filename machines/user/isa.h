@@ -64,7 +64,9 @@ struct IsaFacts {
   CallNumbers calls = CallNumbers::generic;
 };
 
-enum class RegisterSet : u8 { general, floating };
+// As ELF notes name them: NT_PRSTATUS, NT_FPREGSET, NT_ARM_PAC_MASK (where pointers hold authentication codes; to be
+// read only).
+enum class RegisterSet : u8 { general, floating, pac_masks };
 
 class UserIsa {
  public:
@@ -122,7 +124,7 @@ class UserIsa {
   // bytes, on ISAs with several lengths); empty: no such kind.
   virtual std::span<const u8> breakpoint(u64 /*kind*/) const { return {}; }
 
-  // The registers as PTRACE_GETREGSET shows them (NT_PRSTATUS, NT_FPREGSET); `to` is large enough. Bytes of the set.
+  // The registers as PTRACE_GETREGSET shows them ; `to` is large enough. Bytes of the set, 0 if there is none.
   virtual u32 read_registers(const CpuState& /*state*/, RegisterSet, u8* /*to*/) const { return 0; }
   virtual void write_registers(CpuState& /*state*/, RegisterSet, const u8* /*from*/) const {}
 

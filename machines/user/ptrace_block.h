@@ -21,7 +21,7 @@ enum TraceRequest : u32 {
 
 struct TraceBlock {
   static constexpr u64 kMagic = 0x3170'7370'756d'696d;
-  static constexpr unsigned kMostGeneral = 320, kMostFloating = 560, kMostPages = 128;
+  static constexpr unsigned kMostGeneral = 320, kMostFloating = 560, kMostMasks = 16, kMostPages = 128;
   u64 magic = kMagic;
 
   // -- by the tracee, at each stop --
@@ -38,9 +38,10 @@ struct TraceBlock {
   char program[512] = {};                                            // host path
 
   // -- by both: the registers as PTRACE_GETREGSET has them, and the mask --
-  u32 general_bytes = 0, floating_bytes = 0;
+  u32 general_bytes = 0, floating_bytes = 0, pac_mask_bytes = 0;
   u8 general[kMostGeneral] = {};
   u8 floating[kMostFloating] = {};
+  u8 pac_masks[kMostMasks] = {};
   u64 mask = 0;
 
   // -- by the tracer, before the tracee goes on --

@@ -27,6 +27,7 @@ void show_state(UserThread& thread, TraceBlock& block) {
   block.program[program.exe.copy(block.program, sizeof block.program - 1)] = 0;
   block.general_bytes = isa.read_registers(thread.state(), RegisterSet::general, block.general);
   block.floating_bytes = isa.read_registers(thread.state(), RegisterSet::floating, block.floating);
+  block.pac_mask_bytes = isa.read_registers(thread.state(), RegisterSet::pac_masks, block.pac_masks);
   block.mask = thread.mask();
   block.registers_changed = block.mask_changed = block.info_changed = 0;
   block.signal = 0;

@@ -56,8 +56,26 @@ bool read_block(int tid, u64 at, TraceBlock& block) {
 }
 
 // What the kernel counts register sets in.
-u64 element_bytes(const TraceBlock& block, bool general) {
-  return !general && (block.architecture & 0xffff) == EM_AARCH64 ? 4 : 8;
+// A set of registers in the block, by the type of its ELF note.
+struct SetPlace {
+  u64 note;
+  size_t offset;
+  u32 TraceBlock::* bytes;
+  u32 element;  // what its size is a multiple of
+  bool writable;
+
+  u8* in(TraceBlock& block) const { return reinterpret_cast<u8*>(&block) + offset; }
+};
+std::optional<SetPlace> find_set(const TraceBlock& block, u64 note) {
+  const u32 floating = (block.architecture & 0xffff) == EM_AARCH64 ? 4 : 8;
+  const SetPlace sets[] = {
+      {NT_PRSTATUS, offsetof(TraceBlock, general), &TraceBlock::general_bytes, 8, true},
+      {NT_FPREGSET, offsetof(TraceBlock, floating), &TraceBlock::floating_bytes, floating, true},
+      {NT_ARM_PAC_MASK, offsetof(TraceBlock, pac_masks), &TraceBlock::pac_mask_bytes, 8, false},
+  };
+  for (const SetPlace& set : sets)
+    if (set.note == note && block.*set.bytes != 0) return set;
+  return {};
 }
 
 int stop_status(int signal, int event = 0) { return (signal | event << 8) << 8 | 0x7f; }
@@ -411,30 +429,26 @@ s64 PtraceTracer::set_info(UserThread& thread, int tid, Tracee& tracee, u64, u64
 s64 PtraceTracer::get_registers(UserThread& thread, int tid, Tracee& tracee, u64 address, u64 data) {
   TraceBlock block;
   iovec to{};
-  if (address != NT_PRSTATUS && address != NT_FPREGSET) return -EINVAL;
   if (s64 error = thread.memory.get(to, data)) return error;
   if (!read_block(tid, tracee.block, block)) return -ESRCH;
-  const bool general = address == NT_PRSTATUS;
-  if (to.iov_len % element_bytes(block, general)) return -EINVAL;
-  to.iov_len = std::min<u64>(to.iov_len, general ? block.general_bytes : block.floating_bytes);
-  const u8* from = general ? block.general : block.floating;
-  if (s64 error = thread.memory.copy_out(reinterpret_cast<u64>(to.iov_base), from, to.iov_len)) return error;
+  const auto set = find_set(block, address);
+  if (!set || to.iov_len % set->element) return -EINVAL;
+  to.iov_len = std::min<u64>(to.iov_len, block.*set->bytes);
+  if (s64 error = thread.memory.copy_out(reinterpret_cast<u64>(to.iov_base), set->in(block), to.iov_len)) return error;
   return thread.memory.put(data, to);
 }
 
 s64 PtraceTracer::set_registers(UserThread& thread, int tid, Tracee& tracee, u64 address, u64 data) {
   TraceBlock block;
   iovec from{};
-  if (address != NT_PRSTATUS && address != NT_FPREGSET) return -EINVAL;
   if (s64 error = thread.memory.get(from, data)) return error;
   if (!read_block(tid, tracee.block, block)) return -ESRCH;
-  const bool general = address == NT_PRSTATUS;
-  if (from.iov_len % element_bytes(block, general)) return -EINVAL;
-  from.iov_len = std::min<u64>(from.iov_len, general ? block.general_bytes : block.floating_bytes);
-  u8* to = general ? block.general : block.floating;
+  const auto set = find_set(block, address);
+  if (!set || !set->writable || from.iov_len % set->element) return -EINVAL;
+  from.iov_len = std::min<u64>(from.iov_len, block.*set->bytes);
+  u8* to = set->in(block);
   if (s64 error = thread.memory.copy_in(to, reinterpret_cast<u64>(from.iov_base), from.iov_len)) return error;
-  const u64 offset = general ? offsetof(TraceBlock, general) : offsetof(TraceBlock, floating);
-  if (!write_to(tid, tracee.block + offset, to, from.iov_len) ||
+  if (!write_to(tid, tracee.block + set->offset, to, from.iov_len) ||
       !set_field(tid, tracee.block, &TraceBlock::registers_changed, u32{1}))
     return -ESRCH;
   return thread.memory.put(data, from);

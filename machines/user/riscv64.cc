@@ -191,6 +191,7 @@ class Riscv64 final : public UserIsa {
 
   // struct user_regs_struct: pc, x1 to x31; struct __riscv_d_ext_state: f0 to f31, fcsr.
   u32 read_registers(const CpuState& state, RegisterSet set, u8* to) const override {
+    if (set == RegisterSet::pac_masks) return 0;
     const auto& s = hart(state);
     const u64* const from = set == RegisterSet::general ? s.x : s.f;
     const u64 extra = set == RegisterSet::general ? s.pc : read_fcsr(s);
