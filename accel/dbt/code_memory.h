@@ -16,7 +16,8 @@ class CodeMemory {
   // nothing is there (any more).
   virtual std::span<const u8> read(GuestPa pa, u32 bytes, u8* copy) const = 0;
 
-  // Whether indirect branches to the page are checked (core/engine/guarded_mode.h). Equal in every run where the page is lasting.
+  // Whether indirect branches to the page are checked (core/engine/guarded_mode.h). Equal in every run where the page
+  // is lasting.
   virtual bool guarded(GuestPa /*page*/) const { return false; }
 
   // Whether it may be written at other addresses as well, where a watch does not see it.

@@ -36,11 +36,11 @@ constexpr u64 kNeoverseN1 =
 // What translate functions exist for.
 constexpr u64 kImplemented =
     mandatory_features() |
-    set_of({Feat::CRC32,   Feat::AES,   Feat::PMULL,  Feat::SHA1,        Feat::SHA256,  Feat::SHA512, Feat::SHA3,
-            Feat::LSE,     Feat::RDM,   Feat::FP16,   Feat::AdvSIMDFP16, Feat::DotProd, Feat::FHM,    Feat::FCMA,
-            Feat::JSCVT,   Feat::LRCPC, Feat::LRCPC2, Feat::DPB,         Feat::DPB2,    Feat::FlagM,  Feat::FlagM2,
-            Feat::FRINTTS, Feat::SB,    Feat::SSBS,   Feat::DIT,         Feat::BTI,     Feat::RNG,    Feat::I8MM,
-            Feat::BF16,    Feat::PAuth, Feat::MOPS,   Feat::PAN,         Feat::PAN2,    Feat::UAO,    Feat::HAFDBS,
+    set_of({Feat::CRC32,   Feat::AES,    Feat::PMULL,  Feat::SHA1,        Feat::SHA256,  Feat::SHA512, Feat::SHA3,
+            Feat::LSE,     Feat::RDM,    Feat::FP16,   Feat::AdvSIMDFP16, Feat::DotProd, Feat::FHM,    Feat::FCMA,
+            Feat::JSCVT,   Feat::LRCPC,  Feat::LRCPC2, Feat::DPB,         Feat::DPB2,    Feat::FlagM,  Feat::FlagM2,
+            Feat::FRINTTS, Feat::SB,     Feat::SSBS,   Feat::DIT,         Feat::BTI,     Feat::RNG,    Feat::I8MM,
+            Feat::BF16,    Feat::PAuth,  Feat::MOPS,   Feat::PAN,         Feat::PAN2,    Feat::UAO,    Feat::HAFDBS,
             Feat::HPDS,    Feat::TGran16});
 
 struct ModelRow {
@@ -64,8 +64,7 @@ constexpr std::pair<Feat, Feat> kNeeds[] = {
     {Feat::LSE2, Feat::LSE},          {Feat::PMULL, Feat::AES},        {Feat::SHA512, Feat::SHA256},
     {Feat::SHA3, Feat::SHA512},       {Feat::AdvSIMDFP16, Feat::FP16}, {Feat::FHM, Feat::AdvSIMDFP16},
     {Feat::LRCPC2, Feat::LRCPC},      {Feat::DPB2, Feat::DPB},         {Feat::FlagM2, Feat::FlagM},
-    {Feat::PAuthQarma5, Feat::PAuth},
-    {Feat::PAN2, Feat::PAN},
+    {Feat::PAuthQarma5, Feat::PAuth}, {Feat::PAN2, Feat::PAN},
 };
 void switch_on(CpuModel& model, Feat feature) {
   model.features |= set_of({feature});

@@ -79,15 +79,15 @@ u64 read_id_aa64isar1(Aarch64State& s) {
   constexpr u64 kArchitected = u64{3} << 4 | u64{1} << 24, kOther = u64{3} << 8 | u64{1} << 28;
   const u64 pauth = !s.model->has(Feat::PAuth) ? 0 : s.model->has(Feat::PAuthQarma5) ? kArchitected : kOther;
   return pauth | id_register(s, {{0, Feat::DPB, 1},
-                         {0, Feat::DPB2, 2},
-                         {12, Feat::JSCVT, 1},
-                         {16, Feat::FCMA, 1},
-                         {20, Feat::LRCPC, 1},
-                         {20, Feat::LRCPC2, 2},
-                         {32, Feat::FRINTTS, 1},
-                         {36, Feat::SB, 1},
-                         {44, Feat::BF16, 1},
-                         {52, Feat::I8MM, 1}});
+                                 {0, Feat::DPB2, 2},
+                                 {12, Feat::JSCVT, 1},
+                                 {16, Feat::FCMA, 1},
+                                 {20, Feat::LRCPC, 1},
+                                 {20, Feat::LRCPC2, 2},
+                                 {32, Feat::FRINTTS, 1},
+                                 {36, Feat::SB, 1},
+                                 {44, Feat::BF16, 1},
+                                 {52, Feat::I8MM, 1}});
 }
 u64 read_id_aa64isar2(Aarch64State& s) { return id_register(s, {{16, Feat::MOPS, 1}}); }
 // Granules of 4 and 64 KiB always, 16 KiB by model; 16 bits of ASID; data is little-endian only.

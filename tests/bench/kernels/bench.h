@@ -15,7 +15,7 @@ uint64_t sha256(unsigned scale);
 uint64_t bytecode(unsigned scale);       // interpreter with computed goto
 uint64_t memory_string(unsigned scale);  // memcpy and strlen
 uint64_t virtual_calls(unsigned scale);
-uint64_t vector_loops(unsigned scale);   // what compilers vectorise
+uint64_t vector_loops(unsigned scale);  // what compilers vectorise
 uint64_t string_search(unsigned scale);
 uint64_t big_switch(unsigned scale);  // interpreter with a table of jumps
 uint64_t atomics(unsigned scale);

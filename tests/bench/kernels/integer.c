@@ -39,7 +39,10 @@ static Node* merge_sort(Node* list, int by_index) {
         } else {
           e = p, p = p->next, --p_size;
         }
-        if (tail) tail->next = e; else list = e;
+        if (tail)
+          tail->next = e;
+        else
+          list = e;
         tail = e;
       }
       p = q;
@@ -96,10 +99,22 @@ static enum State number_state(const char** text) {
     switch (state) {
       case START: state = digit ? INT : *p == '+' || *p == '-' ? SIGN : *p == '.' ? FLOAT : INVALID; break;
       case SIGN: state = digit ? INT : *p == '.' ? FLOAT : INVALID; break;
-      case INT: if (*p == '.') state = FLOAT; else if (!digit) state = INVALID; break;
-      case FLOAT: if (*p == 'e' || *p == 'E') state = EXPONENT; else if (!digit) state = INVALID; break;
+      case INT:
+        if (*p == '.')
+          state = FLOAT;
+        else if (!digit)
+          state = INVALID;
+        break;
+      case FLOAT:
+        if (*p == 'e' || *p == 'E')
+          state = EXPONENT;
+        else if (!digit)
+          state = INVALID;
+        break;
       case EXPONENT: state = *p == '+' || *p == '-' || digit ? SCIENTIFIC : INVALID; break;
-      case SCIENTIFIC: if (!digit) state = INVALID; break;
+      case SCIENTIFIC:
+        if (!digit) state = INVALID;
+        break;
       default: break;
     }
   }
@@ -220,13 +235,14 @@ uint64_t sort_calls(unsigned scale) {
 }
 
 static const uint32_t sha_k[64] = {
-    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01,
-    0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc,
-    0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147,
-    0x06ca6351, 0x14292967, 0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
-    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116, 0x1e376c08,
-    0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3, 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208,
-    0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
+    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
+    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
+    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
 
 static uint32_t rotr(uint32_t x, int n) { return x >> n | x << (32 - n); }
 
@@ -242,8 +258,10 @@ static void sha_block(uint32_t h[8], const uint8_t* data) {
   }
   memcpy(v, h, sizeof v);
   for (int i = 0; i < 64; ++i) {
-    const uint32_t t1 = v[7] + (rotr(v[4], 6) ^ rotr(v[4], 11) ^ rotr(v[4], 25)) + ((v[4] & v[5]) ^ (~v[4] & v[6])) + sha_k[i] + w[i];
-    const uint32_t t2 = (rotr(v[0], 2) ^ rotr(v[0], 13) ^ rotr(v[0], 22)) + ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
+    const uint32_t t1 =
+        v[7] + (rotr(v[4], 6) ^ rotr(v[4], 11) ^ rotr(v[4], 25)) + ((v[4] & v[5]) ^ (~v[4] & v[6])) + sha_k[i] + w[i];
+    const uint32_t t2 =
+        (rotr(v[0], 2) ^ rotr(v[0], 13) ^ rotr(v[0], 22)) + ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
     v[7] = v[6], v[6] = v[5], v[5] = v[4], v[4] = v[3] + t1, v[3] = v[2], v[2] = v[1], v[1] = v[0], v[0] = t1 + t2;
   }
   for (int i = 0; i < 8; ++i) h[i] += v[i];
@@ -262,21 +280,35 @@ uint64_t sha256(unsigned scale) {
 // A register machine: opcode, destination, source; the loop counter is register 3.
 uint64_t bytecode(unsigned scale) {
   enum { ADD, MUL, XOR, SHIFT, SUB1, JNZ, HALT };
-  static const uint8_t program[] = {ADD, 0, 1, MUL, 1, 0, XOR, 2, 1, SHIFT, 1, 2, ADD, 2, 0, SUB1, 3, 0, JNZ, 3, 0, HALT};
+  static const uint8_t program[] = {ADD, 0,   1, MUL, 1,    0, XOR, 2,   1, SHIFT, 1,
+                                    2,   ADD, 2, 0,   SUB1, 3, 0,   JNZ, 3, 0,     HALT};
   static const void* const labels[] = {&&add, &&mul, &&xor_, &&shift, &&sub1, &&jnz, &&halt};
   uint64_t total = 0;
   for (unsigned round = 0; round < 10 * scale; ++round) {
     uint64_t r[4] = {round, 3, 7, 2000000};
     const uint8_t* pc = program;
-#define NEXT goto *labels[*pc]
+#define NEXT goto* labels[*pc]
     NEXT;
-  add: r[pc[1]] += r[pc[2]], pc += 3; NEXT;
-  mul: r[pc[1]] *= r[pc[2]] | 1, pc += 3; NEXT;
-  xor_: r[pc[1]] ^= r[pc[2]], pc += 3; NEXT;
-  shift: r[pc[1]] ^= r[pc[2]] >> 7, pc += 3; NEXT;
-  sub1: --r[pc[1]], pc += 3; NEXT;
-  jnz: pc = r[pc[1]] ? program + pc[2] : pc + 3; NEXT;
-  halt: total = total * 31 + r[0] + r[2];
+  add:
+    r[pc[1]] += r[pc[2]], pc += 3;
+    NEXT;
+  mul:
+    r[pc[1]] *= r[pc[2]] | 1, pc += 3;
+    NEXT;
+  xor_:
+    r[pc[1]] ^= r[pc[2]], pc += 3;
+    NEXT;
+  shift:
+    r[pc[1]] ^= r[pc[2]] >> 7, pc += 3;
+    NEXT;
+  sub1:
+    --r[pc[1]], pc += 3;
+    NEXT;
+  jnz:
+    pc = r[pc[1]] ? program + pc[2] : pc + 3;
+    NEXT;
+  halt:
+    total = total * 31 + r[0] + r[2];
 #undef NEXT
   }
   return total;

@@ -11,7 +11,8 @@ uint64_t vector_loops(unsigned scale) {
   static float x[N], y[N];
   static uint8_t a[N], b[N], c[N];
   static int32_t counts[N];
-  for (int i = 0; i < N; ++i) x[i] = (float)(i % 31), y[i] = (float)(i % 17), a[i] = (uint8_t)(i * 7), b[i] = (uint8_t)(i * 13);
+  for (int i = 0; i < N; ++i)
+    x[i] = (float)(i % 31), y[i] = (float)(i % 17), a[i] = (uint8_t)(i * 7), b[i] = (uint8_t)(i * 13);
   uint64_t sum = 0;
   for (unsigned round = 0; round < 25000 * scale; ++round) {
     const float factor = (float)(round & 7) * 0.125f;
@@ -79,7 +80,9 @@ uint64_t big_switch(unsigned scale) {
         case 10: *s = total & 0xffff; break;
         case 11: stack[(top + 1) & 15] = *s; break;
         case 12: stack[(top + 2) & 15] += *s; break;
-        case 13: if (*s & 1) ++pc; break;
+        case 13:
+          if (*s & 1) ++pc;
+          break;
         case 14: *s |= 0x10; break;
         case 15: *s = *s << 7 | *s >> 57; break;
         case 16: total -= 3; break;
@@ -103,7 +106,8 @@ uint64_t atomics(unsigned scale) {
   atomic_store(&counter, 0), atomic_store(&word, 0);
   for (unsigned i = 0; i < 6000000 * scale; ++i) {
     uint32_t free_lock = 0;
-    while (!atomic_compare_exchange_strong_explicit(&lock, &free_lock, 1, memory_order_acquire, memory_order_relaxed)) free_lock = 0;
+    while (!atomic_compare_exchange_strong_explicit(&lock, &free_lock, 1, memory_order_acquire, memory_order_relaxed))
+      free_lock = 0;
     atomic_fetch_add_explicit(&counter, i & 7, memory_order_relaxed);
     atomic_store_explicit(&lock, 0, memory_order_release);
     atomic_fetch_add(&references[i & 63], 1);

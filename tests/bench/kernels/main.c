@@ -10,12 +10,22 @@ static const struct {
   const char* name;
   kernel_fn run;
 } kernels[] = {
-    {"core_mix", core_mix},   {"n_body", n_body},         {"matrix_float", matrix_float},
-    {"matrix_int", matrix_int}, {"hash_table", hash_table}, {"sieve", sieve},
-    {"sort_calls", sort_calls}, {"sha256", sha256},         {"bytecode", bytecode},
-    {"memory_string", memory_string}, {"virtual_calls", virtual_calls},
-    {"vector_loops", vector_loops}, {"string_search", string_search}, {"big_switch", big_switch},
-    {"atomics", atomics}, {"system_calls", system_calls},
+    {"core_mix", core_mix},
+    {"n_body", n_body},
+    {"matrix_float", matrix_float},
+    {"matrix_int", matrix_int},
+    {"hash_table", hash_table},
+    {"sieve", sieve},
+    {"sort_calls", sort_calls},
+    {"sha256", sha256},
+    {"bytecode", bytecode},
+    {"memory_string", memory_string},
+    {"virtual_calls", virtual_calls},
+    {"vector_loops", vector_loops},
+    {"string_search", string_search},
+    {"big_switch", big_switch},
+    {"atomics", atomics},
+    {"system_calls", system_calls},
 };
 
 static double seconds(void) {

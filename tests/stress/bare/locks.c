@@ -16,20 +16,26 @@ static u64 guarded[3][2];  // both words change together under lock i
 static void add_lrsc_64(u64* word, u64 value) {
   u64 old, failed;
   __asm__ volatile("1: lr.d %0, (%2)\n add %0, %0, %3\n sc.d %1, %0, (%2)\n bnez %1, 1b"
-                   : "=&r"(old), "=&r"(failed) : "r"(word), "r"(value) : "memory");
+                   : "=&r"(old), "=&r"(failed)
+                   : "r"(word), "r"(value)
+                   : "memory");
 }
 
 static void add_lrsc_32(u32* word, u32 value) {
   u64 old, failed;
   __asm__ volatile("1: lr.w.aq %0, (%2)\n addw %0, %0, %3\n sc.w.rl %1, %0, (%2)\n bnez %1, 1b"
-                   : "=&r"(old), "=&r"(failed) : "r"(word), "r"(value) : "memory");
+                   : "=&r"(old), "=&r"(failed)
+                   : "r"(word), "r"(value)
+                   : "memory");
 }
 
 static void lock_lrsc(u32* lock) {
   u64 old;
   for (u32 turns = 0;; spin(&turns)) {
     __asm__ volatile("1: lr.w.aq %0, (%1)\n bnez %0, 2f\n sc.w %0, %2, (%1)\n bnez %0, 1b\n 2:"
-                     : "=&r"(old) : "r"(lock), "r"(1) : "memory");
+                     : "=&r"(old)
+                     : "r"(lock), "r"(1)
+                     : "memory");
     if (old == 0) return;
   }
 }
@@ -54,7 +60,8 @@ static void count(u64 id) {
     __asm__ volatile("amoadd.w.aqrl zero, %1, (%0)" ::"r"(&shared.add32), "r"(1) : "memory");
     __asm__ volatile("amoxor.d zero, %1, (%0)" ::"r"(&shared.bits), "r"((u64)1 << (id * 16 + i % 16)) : "memory");
     __asm__ volatile("amomax.w zero, %1, (%0)" ::"r"(&shared.maximum), "r"(i * HARTS + id) : "memory");
-    __asm__ volatile("amominu.w zero, %1, (%0)" ::"r"(&shared.minimum), "r"(COUNTS * HARTS - i * HARTS - id) : "memory");
+    __asm__ volatile("amominu.w zero, %1, (%0)" ::"r"(&shared.minimum), "r"(COUNTS * HARTS - i * HARTS - id)
+                     : "memory");
     add_lrsc_64(&shared.sc64, i);
     add_lrsc_32(&shared.sc32, 1);
     STORE(&shared.neighbour[id], LOAD(&shared.neighbour[id]) + 1);  // alone in the word, not in the line

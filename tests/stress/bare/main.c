@@ -51,8 +51,12 @@ static const struct {
   const char* name;
   void (*run)(void);
 } groups[] = {
-    {"interrupts", test_interrupts}, {"locks", test_locks},   {"order", test_order},
-    {"misaligned", test_misaligned}, {"paging", test_paging}, {"address spaces", test_address_spaces},
+    {"interrupts", test_interrupts},
+    {"locks", test_locks},
+    {"order", test_order},
+    {"misaligned", test_misaligned},
+    {"paging", test_paging},
+    {"address spaces", test_address_spaces},
     {"code", test_code},
 };
 

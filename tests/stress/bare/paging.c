@@ -17,7 +17,9 @@ u64 shared_window(void) { return (u64)4 << 30; }
 u64 private_window(void) { return (u64)5 << 30; }
 u8* frame_of(u64 hart, u64 index) { return frames[hart][index]; }
 void map_shared(u64 page, const u8* frame, u64 bits) { STORE(&shared_leaves[page], leaf(frame, bits)); }
-void map_private(u64 page, const u8* frame, u64 bits) { STORE(&private_leaves[self()->id][0][page], leaf(frame, bits)); }
+void map_private(u64 page, const u8* frame, u64 bits) {
+  STORE(&private_leaves[self()->id][0][page], leaf(frame, bits));
+}
 void map_second(u64 page, const u8* frame, u64 bits) { STORE(&private_leaves[self()->id][1][page], leaf(frame, bits)); }
 
 static u64 asid_of(int second) { return 1 + 2 * self()->id + (u64)second; }
@@ -74,8 +76,10 @@ static void change_page(void) {
   fence_rw();
   map_shared(page, frames[0][0] + frame * PAGE, bits);
   fence_rw();
-  if (next_random() & 1) sfence_page(shared_window() + page * PAGE + next_random() % PAGE);
-  else sfence_all();
+  if (next_random() & 1)
+    sfence_page(shared_window() + page * PAGE + next_random() % PAGE);
+  else
+    sfence_all();
   remote(REQUEST_SFENCE);
   STORE(&pages[page].number, frame + 1);
   STORE(&pages[page].bits, bits);
@@ -92,9 +96,12 @@ static void use_page(void) {
   const u64 number = LOAD(&pages[page].number), bits = LOAD(&pages[page].bits);
   fence_rw();
   u64 value = number;
-  if (kind == 0) value = guarded_load_8(address);
-  else if (kind == 1) guarded_store_8(address + 8 + 8 * id, before);
-  else value = guarded_call((u64(*)(u64))(address + CODE_OFFSET), 0);
+  if (kind == 0)
+    value = guarded_load_8(address);
+  else if (kind == 1)
+    guarded_store_8(address + 8 + 8 * id, before);
+  else
+    value = guarded_call((u64(*)(u64))(address + CODE_OFFSET), 0);
   const u64 cause = self()->cause, tval = self()->tval;
   fence_rw();
   if (before & 1 || LOAD(&pages[page].sequence) != before) return;
@@ -153,7 +160,8 @@ void test_address_spaces(void) {
     enter_space(second, !asids);
     if (next_random() % 4 == 0) {
       numbers[second][page] = frame == FRAMES_PER_HART ? 0 : id * FRAMES_PER_HART + frame + 1;
-      (second ? map_second : map_private)(page, frames[id][frame % FRAMES_PER_HART], frame == FRAMES_PER_HART ? 0 : PTE_RWX);
+      (second ? map_second : map_private)(page, frames[id][frame % FRAMES_PER_HART],
+                                          frame == FRAMES_PER_HART ? 0 : PTE_RWX);
       const u64 va = private_window() + page * PAGE;
       switch (next_random() % 4) {
         case 0: sfence_all(); break;

@@ -32,7 +32,7 @@ static void write_function(uint8_t* at, uint32_t value) {
   code[0] = load_value(value);
 }
 
-static uint32_t call(const uint8_t* at) { return ((uint32_t(*)(void))(uintptr_t)at)(); }
+static uint32_t call(const uint8_t* at) { return ((uint32_t (*)(void))(uintptr_t)at)(); }
 
 static void rewrite(void) {
   pthread_mutex_lock(&writer);

@@ -1,4 +1,5 @@
-// Mutexes (futex system calls under contention), C11 atomics, and a queue between threads; floating point kept over switches.
+// Mutexes (futex system calls under contention), C11 atomics, and a queue between threads; floating point kept over
+// switches.
 #include <math.h>
 #include <pthread.h>
 #include <sched.h>
@@ -24,7 +25,8 @@ static void count(int thread) {
     atomic_fetch_add_explicit(&sum32, 1, memory_order_relaxed);
     atomic_fetch_add(&bytes[i & 7], 1);
     uint16_t old = atomic_load(&halves[thread]);
-    while (!atomic_compare_exchange_weak(&halves[thread], &old, (uint16_t)(old + 1))) {}
+    while (!atomic_compare_exchange_weak(&halves[thread], &old, (uint16_t)(old + 1))) {
+    }
   }
 }
 

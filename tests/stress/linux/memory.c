@@ -1,4 +1,5 @@
-// Mappings that come, go and change their protection while other threads use them; faults that become signals; processes.
+// Mappings that come, go and change their protection while other threads use them; faults that become signals;
+// processes.
 #include <setjmp.h>
 #include <signal.h>
 #include <stdatomic.h>

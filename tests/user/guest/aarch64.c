@@ -162,7 +162,7 @@ static void copies(void) {
   // memmove within a, both ways, over several parts.
   for (int shift = -300; shift <= 300; shift += 75) {
     register uint64_t to __asm__("x3") = (uint64_t)a + 400 + shift, from __asm__("x4") = (uint64_t)a + 400,
-                      count __asm__("x5") = 8200;
+                         count __asm__("x5") = 8200;
     __asm__ volatile(".word 0x1d0404a3\n.word 0x1d4404a3\n.word 0x1d8404a3"  // cpyp, cpym, cpye [x3]!, [x4]!, x5!
                      : "+r"(to), "+r"(from), "+r"(count)::"memory", "cc");
     const uint64_t left = count;
@@ -171,7 +171,9 @@ static void copies(void) {
   }
   register uint64_t to __asm__("x3") = (uint64_t)a + 5, count __asm__("x5") = 8801, data __asm__("x4") = 0x1ee;
   __asm__ volatile(".word 0x19c404a3\n.word 0x19c444a3\n.word 0x19c484a3"  // setp, setm, sete [x3]!, x5!, x4
-                   : "+r"(to), "+r"(count) : "r"(data) : "memory", "cc");
+                   : "+r"(to), "+r"(count)
+                   : "r"(data)
+                   : "memory", "cc");
   const uint64_t left = count, end = to;
   memset(b + 5, 0xee, 8801);
   CHECK(left == 0 && end == (uint64_t)a + 5 + 8801 && !memcmp(a, b, sizeof a));
@@ -182,8 +184,10 @@ static void capabilities(void) {
   FILE* file = fopen("/proc/cpuinfo", "r");
   CHECK(file != 0);
   while (fgets(line, sizeof line, file))
-    if (!strncmp(line, "Features", 8)) features = line;
-    else if (features) break;
+    if (!strncmp(line, "Features", 8))
+      features = line;
+    else if (features)
+      break;
   fclose(file);
   file = fopen("/proc/cpuinfo", "r");
   while (fgets(line, sizeof line, file) && strncmp(line, "Features", 8)) {

@@ -39,7 +39,8 @@ static void status(void) {
   struct statx x;
   CHECK(statx(AT_FDCWD, "file", 0, STATX_ALL, &x) == 0 && x.stx_size == 10 && x.stx_ino == s.st_ino);
   struct timespec times[2] = {{1000, 5}, {2000, 7}};
-  CHECK(utimensat(AT_FDCWD, "file", times, 0) == 0 && stat("file", &t) == 0 && t.st_mtim.tv_sec == 2000 && t.st_mtim.tv_nsec == 7);
+  CHECK(utimensat(AT_FDCWD, "file", times, 0) == 0 && stat("file", &t) == 0 && t.st_mtim.tv_sec == 2000 &&
+        t.st_mtim.tv_nsec == 7);
   CHECK(symlink("file", "link") == 0 && lstat("link", &t) == 0 && S_ISLNK(t.st_mode) && t.st_size == 4);
   char text[64];
   CHECK(readlink("link", text, sizeof text) == 4 && !memcmp(text, "file", 4));
@@ -94,7 +95,8 @@ static void sockets(void) {
   int fd = open("/dev/null", O_RDONLY);
   char control[CMSG_SPACE(sizeof fd)], byte = 'x';
   struct iovec vector = {&byte, 1};
-  struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+  struct msghdr message = {
+      .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
   struct cmsghdr* header = CMSG_FIRSTHDR(&message);
   header->cmsg_level = SOL_SOCKET, header->cmsg_type = SCM_RIGHTS, header->cmsg_len = CMSG_LEN(sizeof fd);
   memcpy(CMSG_DATA(header), &fd, sizeof fd);
@@ -120,7 +122,8 @@ static void sockets(void) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   strcpy(address.sun_path, "socket");
   CHECK(bind(listener, (struct sockaddr*)&address, sizeof address) == 0 && listen(listener, 1) == 0);
-  CHECK(connect(client, (struct sockaddr*)&address, sizeof address) == 0 && accept4(listener, 0, 0, SOCK_NONBLOCK) >= 0);
+  CHECK(connect(client, (struct sockaddr*)&address, sizeof address) == 0 &&
+        accept4(listener, 0, 0, SOCK_NONBLOCK) >= 0);
   CHECK(send(client, "x", 1, 0) == 1 && unlink("socket") == 0);
   CHECK(ioctl(client, FIONREAD, &value) == 0 && value == 0);
 }
@@ -151,7 +154,8 @@ static void itself(const char* name) {
   while (fgets(text, sizeof text, maps)) {
     CHECK(sscanf(text, "%lx-%lx %4s", &start, &end, prot) == 3);
     if (here >= start && here < end) stack = !strcmp(prot, "rw-p") && strstr(text, "[stack]");
-    if ((unsigned long)itself >= start && (unsigned long)itself < end) program = !strcmp(prot, "r-xp") && strstr(text, real);
+    if ((unsigned long)itself >= start && (unsigned long)itself < end)
+      program = !strcmp(prot, "r-xp") && strstr(text, real);
     if (strstr(text, "bin/mimus")) foreign = 1;
   }
   fclose(maps);

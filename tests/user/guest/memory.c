@@ -33,7 +33,8 @@ static void mappings(void) {
   CHECK(munmap(a + 2 * kPage, kPage) == 0 && !readable(a + 2 * kPage) && readable(a + 3 * kPage));
   FAILS_WITH(ENOMEM, mprotect(a, 4 * kPage, PROT_READ));
   FAILS_WITH(EEXIST, mmap(a, kPage, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0));
-  CHECK(mmap(a + 2 * kPage, kPage, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == a + 2 * kPage);
+  CHECK(mmap(a + 2 * kPage, kPage, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) ==
+        a + 2 * kPage);
   FAILS_WITH(EINVAL, mmap(0, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   FAILS_WITH(EINVAL, munmap(a + 1, kPage));
   FAILS_WITH(EBADF, mmap(0, kPage, PROT_READ, MAP_PRIVATE, -1, 0));
@@ -121,7 +122,8 @@ static void code(void) {
     CHECK(0);
   }
   munmap(page, kPage);
-  uint32_t* again = mmap(page, kPage, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  uint32_t* again =
+      mmap(page, kPage, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
   write_code(again, 77);
   CHECK(((Function)(void*)again)() == 77);
 }

@@ -81,7 +81,8 @@ static void descriptors(void) {
     CHECK(posix_spawn(&child, "/tmp/mimus-script", 0, 0, arguments, environ) == ENOENT);
     CHECK(posix_spawn(&child, "/proc/self/exe", 0, 0, arguments, environ) == 0);
     CHECK(WEXITSTATUS(status_of(child)) == 1);
-    CHECK(write(pipes[1], "x", 1) == 1 && read(pipes[0], &byte, 1) == 1 && close(pipes[0]) == 0 && close(pipes[1]) == 0);
+    CHECK(write(pipes[1], "x", 1) == 1 && read(pipes[0], &byte, 1) == 1 && close(pipes[0]) == 0 &&
+          close(pipes[1]) == 0);
   }
   unlink("/tmp/mimus-script");
 }

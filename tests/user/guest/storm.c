@@ -1,4 +1,5 @@
-// A storm: threads that compute, take signals, fork, spawn, map and unmap, and write code, all at once. Argument: rounds.
+// A storm: threads that compute, take signals, fork, spawn, map and unmap, and write code, all at once. Argument:
+// rounds.
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <signal.h>
@@ -109,7 +110,8 @@ static void* creates(void* argument) {
   for (long i = 0; i < rounds * 5; i++) {
     pthread_t thread;
     void* result;
-    CHECK(pthread_create(&thread, 0, short_life, (void*)i) == 0 && pthread_join(thread, &result) == 0 && (long)result == i);
+    CHECK(pthread_create(&thread, 0, short_life, (void*)i) == 0 && pthread_join(thread, &result) == 0 &&
+          (long)result == i);
   }
   __atomic_fetch_sub(&working, 1, __ATOMIC_RELEASE);
   return 0;
