@@ -24,6 +24,8 @@ namespace {
 // often.
 constexpr u32 kInterpThreshold = 1000, kBaselineThreshold = 60000;
 constexpr u32 kInterpRate = 1, kBaselineRate = 2000;
+// Programs are often over before LLVM is loaded: theirs has to run this many times as often.
+constexpr u32 kProcessPatience = 10;
 
 Expected<MakeLlvmEngine> llvm_factory() {
   return load_factory<MakeLlvmEngine>(kLlvmModule, kLlvmFactory, "the llvm engine", "libllvm19");
@@ -46,7 +48,8 @@ Expected<std::unique_ptr<EngineSet>> EngineSet::make(const Frontend& frontend, c
     known += fmt::format("{}{}", known.empty() ? "" : ", ", row.name);
   }
   if (!set->choice_) return usage_error(fmt::format("--engine {}: known engines: {}", choice, known));
-  set->warm_after_ = tuning.warm_after.value_or(set->choice_->warm_after);
+  const u32 patience = set->choice_->baseline && set->layout_.flat() ? kProcessPatience : 1;
+  set->warm_after_ = tuning.warm_after.value_or(set->choice_->warm_after * patience);
   set->warm_rate_ = tuning.warm_after ? 0 : set->choice_->warm_rate;  // who sets the limit wants all that reaches it
   set->interp_ = make_interp_engine(set->layout_);
   if (!set->choice_->baseline && !set->choice_->llvm) return set;
