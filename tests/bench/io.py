@@ -26,6 +26,8 @@ from harness.console import Console, ConsoleError  # noqa: E402
 from harness.cross import CompileError, compile_program  # noqa: E402
 from harness.machine import SOURCE, Disk, Machine, Mimus, Missing, Qemu, find_mimus  # noqa: E402
 
+from process import say  # noqa: E402
+
 PROGRAM = Path(__file__).resolve().parent / "io" / "iobench.c"
 TARGET = 1.3  # mimus / qemu
 DISK_BYTES = 512 << 20
@@ -56,10 +58,6 @@ JOBS = (
     Job("net-send", "net send 10.0.2.2 {port} {seconds}"),
     Job("net-turns", "net turns 10.0.2.2 {port} {seconds}", True),
 )
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
 
 
 class Peer:

@@ -1,4 +1,4 @@
-"""Figures of `./dev bench exec` as text."""
+"""The host of a measurement, and figures of `./dev bench exec` as text."""
 
 import os
 import platform

@@ -12,7 +12,6 @@ something else is reported and makes the exit status 1.
 import argparse
 import json
 import os
-import platform
 import re
 import statistics
 import subprocess
@@ -28,10 +27,13 @@ from harness.console import Console, ConsoleError  # noqa: E402
 from harness.cross import CompileError, compile_program  # noqa: E402
 from harness.machine import ENGINES, SOURCE, Machine, Mimus, Missing, Qemu, find_mimus  # noqa: E402
 
+from process import say  # noqa: E402
+from report import host  # noqa: E402
+from workloads import KERNEL_FLAGS  # noqa: E402
+
 KERNELS = Path(__file__).resolve().parent / "kernels"
 NAMES = ("core_mix", "n_body", "matrix_float", "matrix_int", "hash_table", "sieve", "sort_calls", "sha256", "bytecode",
          "memory_string", "virtual_calls", "system_calls")
-FLAGS = ["-O2", "-ffp-contract=off", "-static"]
 TARGETS = {  # mimus / qemu
     "riscv64": {"boot": 0.75, "core_mix": 0.7, "n_body": 0.4},
     "aarch64": {"boot": 0.75, "core_mix": 0.7, "n_body": 0.4, "system_calls": 0.1},
@@ -42,10 +44,6 @@ SCRIPT = """#!/bin/sh
 for word; do echo "bench: ${word%%:*}"; bench -s ${word##*:} ${word%%:*}; done
 """  # a script, as the kernel takes no more than 32 words for process 1
 ROW = re.compile(r"^bench (\w+) ([0-9.]+) ([0-9a-f]{16})\r?$", re.M)
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
 
 
 def thread_seconds(pid):
@@ -104,9 +102,9 @@ class Bench:
         self.results = Results()
         self.scales = dict.fromkeys(options.kernels, options.scale)
         sources = sorted(KERNELS.glob("*.c"))
-        self.native = compile_program(options.host_cc, sources, scratch / "bench-native", FLAGS, ["-lm"])
+        self.native = compile_program(options.host_cc, sources, scratch / "bench-native", KERNEL_FLAGS, ["-lm"])
         self.arch = guests.ISAS[options.isa]
-        guest = compile_program(f"{options.isa}-linux-gnu-gcc", sources, scratch / "bench-guest", FLAGS, ["-lm"])
+        guest = compile_program(f"{options.isa}-linux-gnu-gcc", sources, scratch / "bench-guest", KERNEL_FLAGS, ["-lm"])
         self.kernel = guests.product(f"{self.arch.debian}-linux")
         self.small = guests.product(f"{self.arch.debian}-busybox")
         self.initrd = guests.initrd_with(self.small, {"bin/bench": (Path(guest).read_bytes(), 0o755),
@@ -234,11 +232,6 @@ def report(results, engines, kernels, targets):
         lines += ["", f"{len(results.troubles)} trouble(s); each in full above:"]
         lines += ["  " + text.split("\n")[0] for text in results.troubles]
     return lines, rows
-
-
-def host():
-    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    return {"cpu": model[1] if model else platform.machine(), "cpus": os.cpu_count(), "load": os.getloadavg()[0]}
 
 
 def parse():
